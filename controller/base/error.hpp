@@ -1,0 +1,46 @@
+// The one error type of the operator, and what a caller may do about it.
+#pragma once
+
+#include <boost/assert/source_location.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace oco {
+
+enum class ErrorClass {
+    invalid,      // our input is wrong; trying again unchanged is pointless
+    not_found,    // 404
+    conflict,     // 409: somebody else was first
+    expired,      // 410: the resource version or continue token is too old; list anew
+    unauthorized, // 401
+    forbidden,    // 403
+    refused,      // 400 or 422, by the server
+    rate_limited, // 429
+    unavailable,  // 5xx, broken connections, time-outs: try again later
+    tls,          // the peer's certificate could not be verified
+};
+
+// Whether the server may have seen (and carried out) what failed.
+enum class Sent { no, maybe };
+
+// `message` is built from names, numbers and library texts only; never from bodies that may hold a
+// credential. Text that a server sent is added only after `omni/answer.hpp` has cleaned it.
+struct Error {
+    ErrorClass kind = ErrorClass::unavailable;
+    std::string message;
+    int http_status = 0; // 0: no answer
+    Sent sent = Sent::no;
+    std::optional<std::chrono::seconds> retry_after = std::nullopt; // as the server asked
+};
+
+inline Error make_error(ErrorClass kind, std::string message) {
+    return Error{.kind = kind, .message = std::move(message)};
+}
+
+// What Result<T>::value() does on an error: a bug of ours, since callers check first.
+[[noreturn]] void throw_exception_from_error(const Error& error,
+                                             const boost::source_location& where);
+
+} // namespace oco

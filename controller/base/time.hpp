@@ -1,0 +1,25 @@
+// Wall-clock times and durations as Kubernetes writes them.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace oco {
+
+using WallTime = std::chrono::system_clock::time_point;
+
+// "2026-11-24T20:24:51Z", whole seconds (metav1.Time).
+std::string format_rfc3339(WallTime time);
+// The same with microseconds (metav1.MicroTime), as Leases and Events have it.
+std::string format_rfc3339_micro(WallTime time);
+// Both forms, any fraction, "Z" or an offset.
+std::optional<WallTime> parse_rfc3339(std::string_view text);
+// An HTTP date (RFC 9110, IMF-fixdate): "Tue, 24 Nov 2026 20:24:51 GMT".
+std::optional<WallTime> parse_http_date(std::string_view text);
+
+// "1h30m", "45s", "0s": Go's notation, units h, m and s, whole numbers. At most 10 years.
+std::optional<std::chrono::seconds> parse_duration(std::string_view text);
+
+} // namespace oco

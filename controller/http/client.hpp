@@ -1,0 +1,76 @@
+// An HTTP/1.1 client for one server: keep-alive connections, deadlines, streams for watches.
+#pragma once
+
+#include "http/codec.hpp"
+#include "rt/runtime.hpp"
+
+#include <list>
+#include <memory>
+#include <string>
+
+namespace oco::http {
+
+struct ClientOptions {
+    std::string user_agent = "omni-connection-operator";
+    std::size_t max_idle = 4;
+    rt::Duration idle_timeout = std::chrono::seconds(50); // below what servers commonly have (60 s)
+    std::size_t body_limit = std::size_t{64} << 20;       // bytes of one answer
+};
+
+// An answer whose body is read as it comes. Dropping it closes its connection.
+class ResponseStream {
+  public:
+    ResponseStream(std::unique_ptr<rt::Stream> stream, ResponseParser parser);
+
+    [[nodiscard]] const ResponseHead& head() const { return head_; }
+
+    // The next bytes of the body; empty at its orderly end. No deadline of its own.
+    asio::awaitable<Result<SecretBytes>> read();
+
+  private:
+    std::unique_ptr<rt::Stream> stream_;
+    ResponseParser parser_;
+    ResponseHead head_;
+};
+
+class Client {
+  public:
+    Client(rt::Runtime& runtime, rt::Endpoint endpoint, ClientOptions options);
+
+    // One request, one whole answer (of any status), within `deadline` in all. The error's `sent`
+    // says whether a byte of the request may have left.
+    asio::awaitable<Result<Response>> send(Request request, rt::Duration deadline);
+
+    // The head within `deadline`, the body by the caller.
+    asio::awaitable<Result<std::unique_ptr<ResponseStream>>> open(Request request,
+                                                                  rt::Duration deadline);
+
+    [[nodiscard]] const rt::Endpoint& endpoint() const { return endpoint_; }
+
+    // For new connections: a rotated CA or client certificate. Idle connections are closed.
+    void set_endpoint(rt::Endpoint endpoint);
+
+  private:
+    struct Idle {
+        std::unique_ptr<rt::Stream> stream;
+        rt::TimePoint since;
+    };
+
+    // Lives in the caller's frame: it stays readable when the deadline cancels the request.
+    struct Progress {
+        Sent sent = Sent::no;
+    };
+
+    asio::awaitable<Result<Response>> exchange(Request request, Progress& progress);
+    asio::awaitable<Result<std::unique_ptr<ResponseStream>>> start(Request request,
+                                                                   Progress& progress);
+    asio::awaitable<Result<std::unique_ptr<rt::Stream>>> take_stream();
+    void give_back(std::unique_ptr<rt::Stream> stream);
+
+    rt::Runtime& runtime_;
+    rt::Endpoint endpoint_;
+    ClientOptions options_;
+    std::list<Idle> idle_; // the most recently used one at the back
+};
+
+} // namespace oco::http

@@ -1,0 +1,183 @@
+#include "http/codec.hpp"
+
+#include "base/text.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/core/buffers_range.hpp>
+#include <boost/beast/http/parser.hpp>
+
+#include <optional>
+
+namespace oco::http {
+namespace {
+
+namespace beast_http = boost::beast::http;
+using boost::system::error_code;
+
+constexpr std::uint32_t max_head_bytes = 64 * 1024;
+
+// A Beast body that collects into SecretBytes, which wipes what it outgrows.
+struct SecretBody {
+    using value_type = SecretBytes;
+
+    class reader {
+      public:
+        template<bool IsRequest, class Fields>
+        reader(beast_http::header<IsRequest, Fields>& /*head*/, value_type& body) : body_(body) {}
+
+        void init(const boost::optional<std::uint64_t>& /*length*/, error_code& ec) { ec = {}; }
+
+        template<class Buffers>
+        std::size_t put(const Buffers& buffers, error_code& ec) {
+            ec = {};
+            std::size_t total = 0;
+            for (const auto& buffer : boost::beast::buffers_range(buffers)) {
+                body_.append({static_cast<const char*>(buffer.data()), buffer.size()});
+                total += buffer.size();
+            }
+            return total;
+        }
+
+        void finish(error_code& ec) { ec = {}; }
+
+      private:
+        value_type& body_;
+    };
+};
+
+Error malformed(const error_code& ec) {
+    return make_error(ErrorClass::unavailable, "malformed HTTP answer: " + ec.message());
+}
+
+void append_header(SecretBytes& out, std::string_view name, std::string_view value) {
+    out.append(name);
+    out.append(": ");
+    out.append(value);
+    out.append("\r\n");
+}
+
+} // namespace
+
+std::string_view ResponseHead::header(std::string_view lower_case_name) const {
+    for (const auto& [name, value] : headers)
+        if (name == lower_case_name) return value;
+    return {};
+}
+
+std::string percent_encode(std::string_view text) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+                                c == '~';
+        if (unreserved) {
+            out.push_back(c);
+        } else {
+            out.push_back('%');
+            out.push_back(digits[byte >> 4]);
+            out.push_back(digits[byte & 0xF]);
+        }
+    }
+    return out;
+}
+
+SecretBytes serialize(const Request& request, std::string_view authority,
+                      std::string_view user_agent) {
+    SecretBytes out;
+    out.reserve(512 + request.bearer.size() + request.body.size());
+    out.append(request.method);
+    out.append(" ");
+    out.append(request.target);
+    out.append(" HTTP/1.1\r\n");
+    append_header(out, "Host", authority);
+    append_header(out, "User-Agent", user_agent);
+    for (const auto& [name, value] : request.headers)
+        append_header(out, name, value);
+    if (!request.bearer.empty()) {
+        out.append("Authorization: Bearer ");
+        out.append(request.bearer.expose());
+        out.append("\r\n");
+    }
+    if (!request.body.empty() || request.method == "POST" || request.method == "PATCH" ||
+        request.method == "PUT")
+        append_header(out, "Content-Length", std::to_string(request.body.size()));
+    out.append("\r\n");
+    out.append(request.body.expose());
+    return out;
+}
+
+struct ResponseParser::Impl {
+    beast_http::response_parser<SecretBody> parser;
+    SecretBytes held; // an incomplete head or chunk head, which Beast wants again in one piece
+};
+
+ResponseParser::ResponseParser(std::size_t body_limit) : impl_(std::make_unique<Impl>()) {
+    impl_->parser.eager(true);
+    impl_->parser.header_limit(max_head_bytes);
+    if (body_limit == 0)
+        impl_->parser.body_limit(boost::none);
+    else
+        impl_->parser.body_limit(body_limit);
+}
+
+ResponseParser::~ResponseParser() = default;
+ResponseParser::ResponseParser(ResponseParser&&) noexcept = default;
+ResponseParser& ResponseParser::operator=(ResponseParser&&) noexcept = default;
+
+Result<void> ResponseParser::feed(std::string_view bytes) {
+    auto& [parser, held] = *impl_;
+    held.append(bytes);
+    while (!held.empty()) {
+        if (parser.is_done())
+            return make_error(ErrorClass::unavailable, "bytes after the end of the answer");
+        error_code ec;
+        const auto all = held.expose();
+        const std::size_t used = parser.put(boost::asio::buffer(all.data(), all.size()), ec);
+        held.erase_front(used);
+        if (ec == beast_http::error::need_more)
+            return held.size() > max_head_bytes ? Result<void>(malformed(ec)) : Result<void>();
+        if (ec) return malformed(ec);
+        if (used == 0) return {};
+    }
+    return {};
+}
+
+Result<void> ResponseParser::finish() {
+    auto& parser = impl_->parser;
+    if (parser.is_done()) return {};
+    error_code ec;
+    if (parser.is_header_done()) parser.put_eof(ec);
+    if (ec || !parser.is_done())
+        return make_error(ErrorClass::unavailable, parser.got_some()
+                                                       ? "the answer was cut short"
+                                                       : "the connection was closed unanswered");
+    return {};
+}
+
+bool ResponseParser::head_done() const {
+    return impl_->parser.is_header_done();
+}
+
+bool ResponseParser::done() const {
+    return impl_->parser.is_done();
+}
+
+ResponseHead ResponseParser::head() const {
+    ResponseHead head;
+    const auto& message = impl_->parser.get();
+    head.status = static_cast<int>(message.result_int());
+    head.keep_alive = impl_->parser.keep_alive();
+    for (const auto& field : message)
+        head.headers.emplace_back(
+            to_lower({field.name_string().data(), field.name_string().size()}),
+            std::string(field.value()));
+    return head;
+}
+
+SecretBytes ResponseParser::take_body() {
+    return std::exchange(impl_->parser.get().body(), SecretBytes());
+}
+
+} // namespace oco::http

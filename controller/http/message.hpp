@@ -1,0 +1,40 @@
+// HTTP requests and answers as the clients see them.
+#pragma once
+
+#include "base/secret_bytes.hpp"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace oco::http {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct Request {
+    std::string method = "GET";
+    std::string target = "/"; // path and query, percent-encoded
+    Headers headers;          // beside Host, Authorization, Content-Length and User-Agent
+    SecretBytes bearer;       // empty: no Authorization
+    SecretBytes body;
+};
+
+// Names are lower case.
+struct ResponseHead {
+    int status = 0;
+    Headers headers;
+    bool keep_alive = false;
+
+    // Empty when absent.
+    [[nodiscard]] std::string_view header(std::string_view lower_case_name) const;
+};
+
+struct Response : ResponseHead {
+    SecretBytes body;
+};
+
+// RFC 3986: everything but unreserved characters.
+std::string percent_encode(std::string_view text);
+
+} // namespace oco::http

@@ -1,0 +1,80 @@
+// A client for the Kubernetes API: requests with credentials that rotate, answers decoded to JSON,
+// errors classified. https://kubernetes.io/docs/reference/using-api/api-concepts/
+#pragma once
+
+#include "base/json.hpp"
+#include "http/client.hpp"
+#include "kube/config.hpp"
+
+#include <functional>
+
+namespace oco::kube {
+
+// Where a kind lives. `group` is empty for the core group.
+struct Resource {
+    std::string group;
+    std::string version;
+    std::string plural;
+
+    // Of all namespaces when `ns` is empty.
+    [[nodiscard]] std::string collection(std::string_view ns) const;
+    [[nodiscard]] std::string object(std::string_view ns, std::string_view name) const;
+};
+
+namespace resources {
+inline const Resource secrets{.group = "", .version = "v1", .plural = "secrets"};
+inline const Resource namespaces{.group = "", .version = "v1", .plural = "namespaces"};
+inline const Resource events{.group = "events.k8s.io", .version = "v1", .plural = "events"};
+inline const Resource omni_instances{
+    .group = "omniconnection.io", .version = "v1alpha1", .plural = "omniinstances"};
+inline const Resource omni_connections{
+    .group = "omniconnection.io", .version = "v1alpha1", .plural = "omniconnections"};
+} // namespace resources
+
+// For rest_client_* metrics. `code` 0: no answer.
+using RequestObserver = std::function<void(std::string_view method, int code, rt::Duration took)>;
+using FileReader = std::function<Result<SecretBytes>(const std::string& path)>;
+
+inline constexpr rt::Duration request_deadline = std::chrono::seconds(15);
+
+enum class Accept { object, metadata_only, metadata_list_only };
+
+class Client {
+  public:
+    // The error is the configuration's (a bad certificate).
+    static Result<std::unique_ptr<Client>> make(rt::Runtime& runtime, ClientConfig config,
+                                                FileReader read_file, RequestObserver observer);
+
+    // 2xx answers only; else the error, with the API server's own message.
+    asio::awaitable<Result<json::Document>> get(std::string target, Accept accept = Accept::object);
+    asio::awaitable<Result<json::Document>> create(std::string target, std::string body);
+    // RFC 7386, JSON merge patch.
+    asio::awaitable<Result<json::Document>> merge_patch(std::string target, std::string body);
+    asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> watch(std::string target,
+                                                                         Accept accept);
+
+    [[nodiscard]] const ClientConfig& config() const { return config_; }
+
+  private:
+    Client(rt::Runtime& runtime, ClientConfig config, FileReader read_file,
+           RequestObserver observer, rt::Endpoint endpoint);
+
+    asio::awaitable<Result<json::Document>> call(std::string method, std::string target,
+                                                 std::string body, std::string content_type,
+                                                 Accept accept);
+    http::Request request(std::string_view method, std::string_view target, Accept accept);
+    enum class Token { cached, fresh };
+    void refresh_token(Token wanted);
+
+    rt::Runtime& runtime_;
+    ClientConfig config_;
+    FileReader read_file_;
+    RequestObserver observer_;
+    http::Client http_;
+    rt::TimePoint token_read_{};
+};
+
+// The error for an answer that is no 2xx; `what` is "GET /api/..." or the like.
+Error status_error(std::string_view what, const http::Response& response);
+
+} // namespace oco::kube

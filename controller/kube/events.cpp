@@ -1,0 +1,128 @@
+#include "kube/events.hpp"
+
+#include "base/digest.hpp"
+#include "base/log.hpp"
+
+namespace oco::kube {
+namespace {
+
+constexpr std::size_t max_waiting = 1000;
+constexpr std::size_t max_series = 4000;
+// As client-go: an event that comes again within this time continues its series.
+constexpr rt::Duration series_window = std::chrono::minutes(6);
+
+std::string series_key(const EventRecord& event) {
+    return event.regarding.meta.uid + "/" + event.reason + "/" + event.note;
+}
+
+} // namespace
+
+EventRecorder::EventRecorder(rt::Runtime& runtime, Client& client, std::string controller,
+                             std::string instance)
+    : runtime_(runtime), client_(client), controller_(std::move(controller)),
+      instance_(std::move(instance)), changed_(runtime) {}
+
+void EventRecorder::record(EventRecord event) {
+    if (waiting_.size() >= max_waiting) {
+        log::warn("event dropped: too many are waiting",
+                  {{"object", event.regarding.meta.key.str()}, {"reason", event.reason}});
+        return;
+    }
+    waiting_.push_back(std::move(event));
+    changed_.notify();
+}
+
+asio::awaitable<void> EventRecorder::run() {
+    for (;;) {
+        while (!waiting_.empty()) {
+            EventRecord next = std::move(waiting_.front());
+            waiting_.pop_front();
+            co_await send(std::move(next));
+        }
+        co_await changed_.wait();
+    }
+}
+
+asio::awaitable<void> EventRecorder::send(EventRecord event) {
+    forget_old_series();
+    const std::string key = series_key(event);
+    const auto known = series_.find(key);
+    const bool repeat =
+        known != series_.end() && runtime_.now() - known->second.last < series_window;
+    if (repeat) {
+        ++known->second.count;
+        known->second.last = runtime_.now();
+    }
+    unsigned char bytes[8];
+    runtime_.random_bytes(bytes);
+    const std::string name =
+        repeat ? known->second.name
+               : event.regarding.meta.key.name.substr(0, 200) + "." +
+                     fingerprint({reinterpret_cast<const char*>(bytes), sizeof bytes}, 16);
+    auto done =
+        repeat ? co_await send_repeat(event, known->second) : co_await send_first(event, name);
+    if (!done) {
+        series_.erase(key);
+        log::warn("event not written", {{"object", event.regarding.meta.key.str()},
+                                        {"reason", event.reason},
+                                        {"error", done.error().message}});
+    } else if (!repeat) {
+        series_[key] = {.name = name, .count = 1, .last = runtime_.now()};
+    }
+}
+
+asio::awaitable<Result<json::Document>> EventRecorder::send_first(const EventRecord& event,
+                                                                  std::string name) {
+    const auto& meta = event.regarding.meta;
+    json::Writer body;
+    body.begin_object()
+        .member("apiVersion", "events.k8s.io/v1")
+        .member("kind", "Event")
+        .field("metadata")
+        .begin_object()
+        .member("name", name)
+        .member("namespace", meta.key.ns)
+        .end_object()
+        .member("eventTime", format_rfc3339_micro(runtime_.wall_now()))
+        .member("reportingController", controller_)
+        .member("reportingInstance", instance_)
+        .member("action", event.action)
+        .member("reason", event.reason)
+        .member("type", event.type == EventType::normal ? "Normal" : "Warning")
+        .member("note", event.note)
+        .field("regarding")
+        .begin_object()
+        .member("apiVersion", event.regarding.api_version)
+        .member("kind", event.regarding.kind)
+        .member("namespace", meta.key.ns)
+        .member("name", meta.key.name)
+        .member("uid", meta.uid)
+        .member("resourceVersion", meta.resource_version)
+        .end_object()
+        .end_object();
+    return client_.create(resources::events.collection(meta.key.ns), body.str());
+}
+
+asio::awaitable<Result<json::Document>> EventRecorder::send_repeat(const EventRecord& event,
+                                                                   Series series) {
+    json::Writer body;
+    body.begin_object()
+        .field("series")
+        .begin_object()
+        .member("count", series.count)
+        .member("lastObservedTime", format_rfc3339_micro(runtime_.wall_now()))
+        .end_object()
+        .end_object();
+    return client_.merge_patch(resources::events.object(event.regarding.meta.key.ns, series.name),
+                               body.str());
+}
+
+void EventRecorder::forget_old_series() {
+    if (series_.size() < max_series) return;
+    std::erase_if(series_, [&](const auto& entry) {
+        return runtime_.now() - entry.second.last >= series_window;
+    });
+    if (series_.size() >= max_series) series_.clear();
+}
+
+} // namespace oco::kube

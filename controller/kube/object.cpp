@@ -1,0 +1,79 @@
+#include "kube/object.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace oco::kube {
+namespace {
+
+constexpr std::array<std::string_view, 3> own_types{"Ready", "Reconciling", "Stalled"};
+
+} // namespace
+
+ObjectMeta decode_meta(const json::Value& object) {
+    ObjectMeta meta;
+    const json::Value* source = json::find(object, "metadata");
+    if (source == nullptr) return meta;
+    meta.key.ns = json::string_at(*source, "namespace");
+    meta.key.name = json::string_at(*source, "name");
+    meta.uid = json::string_at(*source, "uid");
+    meta.resource_version = json::string_at(*source, "resourceVersion");
+    meta.generation = json::int_at(*source, "generation").value_or(0);
+    meta.created =
+        parse_rfc3339(json::string_at(*source, "creationTimestamp")).value_or(WallTime{});
+    return meta;
+}
+
+std::string annotation(const json::Value& object, std::string_view name) {
+    return std::string(json::string_at(object, {"metadata", "annotations", name}));
+}
+
+std::vector<Condition> decode_conditions(const json::Value& status) {
+    std::vector<Condition> out;
+    const json::Value* list = json::find(status, "conditions");
+    if (list == nullptr || !list->IsArray()) return out;
+    for (const auto& item : list->GetArray())
+        out.push_back(
+            {.type = std::string(json::string_at(item, "type")),
+             .status = std::string(json::string_at(item, "status")),
+             .reason = std::string(json::string_at(item, "reason")),
+             .message = std::string(json::string_at(item, "message")),
+             .observed_generation = json::int_at(item, "observedGeneration").value_or(0),
+             .last_transition_time = std::string(json::string_at(item, "lastTransitionTime"))});
+    return out;
+}
+
+void encode_conditions(json::Writer& writer, const std::vector<Condition>& conditions) {
+    writer.field("conditions").begin_array();
+    for (const auto& c : conditions)
+        writer.begin_object()
+            .member("type", c.type)
+            .member("status", c.status)
+            .member("observedGeneration", c.observed_generation)
+            .member("lastTransitionTime", c.last_transition_time)
+            .member("reason", c.reason)
+            .member("message", c.message)
+            .end_object();
+    writer.end_array();
+}
+
+const Condition* find_condition(const std::vector<Condition>& conditions, std::string_view type) {
+    const auto it = std::ranges::find(conditions, type, &Condition::type);
+    return it == conditions.end() ? nullptr : &*it;
+}
+
+void set_conditions(std::vector<Condition>& conditions, std::vector<Condition> wanted,
+                    WallTime now) {
+    for (auto& condition : wanted) {
+        const Condition* old = find_condition(conditions, condition.type);
+        condition.last_transition_time = old != nullptr && old->status == condition.status
+                                             ? old->last_transition_time
+                                             : format_rfc3339(now);
+    }
+    for (auto& condition : conditions)
+        if (std::ranges::find(own_types, condition.type) == own_types.end())
+            wanted.push_back(std::move(condition));
+    conditions = std::move(wanted);
+}
+
+} // namespace oco::kube

@@ -1,0 +1,69 @@
+// What all Kubernetes objects have in common, as far as the operator needs it.
+#pragma once
+
+#include "base/json.hpp"
+#include "base/time.hpp"
+
+#include <compare>
+#include <functional>
+#include <map>
+#include <string>
+
+namespace oco::kube {
+
+struct ObjectKey {
+    std::string ns;
+    std::string name;
+
+    auto operator<=>(const ObjectKey&) const = default;
+
+    [[nodiscard]] std::string str() const { return ns.empty() ? name : ns + "/" + name; }
+};
+
+struct ObjectMeta {
+    ObjectKey key;
+    std::string uid;
+    std::string resource_version; // opaque: compared for equality only
+    std::int64_t generation = 0;
+    WallTime created{};
+
+    // Two incarnations of a name are two objects.
+    [[nodiscard]] bool same_object(const ObjectMeta& other) const {
+        return key == other.key && uid == other.uid;
+    }
+};
+
+ObjectMeta decode_meta(const json::Value& object);
+
+// The value of metadata.annotations[name]; empty when absent.
+std::string annotation(const json::Value& object, std::string_view name);
+
+// A condition of a status (metav1.Condition).
+struct Condition {
+    std::string type;
+    std::string status; // True, False, Unknown
+    std::string reason;
+    std::string message;
+    std::int64_t observed_generation = 0;
+    std::string last_transition_time; // RFC 3339
+
+    bool operator==(const Condition&) const = default;
+};
+
+std::vector<Condition> decode_conditions(const json::Value& status);
+void encode_conditions(json::Writer& writer, const std::vector<Condition>& conditions);
+const Condition* find_condition(const std::vector<Condition>& conditions, std::string_view type);
+
+// Replaces the conditions by `wanted`; what keeps its status keeps its transition time, and
+// conditions of types the operator does not know are kept, as other controllers may own them.
+void set_conditions(std::vector<Condition>& conditions, std::vector<Condition> wanted,
+                    WallTime now);
+
+} // namespace oco::kube
+
+template<>
+struct std::hash<oco::kube::ObjectKey> {
+    std::size_t operator()(const oco::kube::ObjectKey& key) const noexcept {
+        return std::hash<std::string>()(key.ns) * 31 + std::hash<std::string>()(key.name);
+    }
+};

@@ -1,0 +1,34 @@
+// Secrets: their metadata as watched, their values as read when needed.
+#pragma once
+
+#include "kube/client.hpp"
+#include "kube/object.hpp"
+
+#include <map>
+#include <optional>
+
+namespace oco::kube {
+
+// No value is kept, and of the annotations only ours: kubectl's last-applied-configuration holds
+// whole Secrets.
+struct SecretMeta {
+    ObjectMeta meta;
+
+    static SecretMeta decode(const json::Value& object) { return {.meta = decode_meta(object)}; }
+};
+
+// One read of a Secret: the values asked for, all of the same version.
+struct SecretRead {
+    ObjectMeta meta;
+    std::string type;
+    std::string rotation_id;                   // omniconnection.io/rotation-id
+    std::map<std::string, SecretBytes> values; // keys that were asked for and are there
+};
+
+// A read that may be served from the API server's watch cache, at `not_older_than` or newer; a
+// quorum read when that is empty.
+asio::awaitable<Result<SecretRead>> read_secret(Client& client, ObjectKey key,
+                                                std::vector<std::string> wanted,
+                                                std::string not_older_than);
+
+} // namespace oco::kube

@@ -1,0 +1,240 @@
+#include "omni/answer.hpp"
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "omni/request.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace oco::omni {
+namespace {
+
+constexpr std::size_t max_parsed_error_bytes = 64 * 1024; // longer ones count as plain text
+constexpr std::size_t max_examined_bytes = 1024;          // of a text that may be shown
+constexpr std::size_t max_shown_bytes = 400;              // leaves room within max_message_bytes
+
+bool is_html(const http::Response& response) {
+    return to_lower(response.header("content-type")).find("html") != std::string::npos ||
+           trim(response.body.expose()).starts_with('<');
+}
+
+std::optional<json::Document> parsed_body(const http::Response& response) {
+    const auto text = response.body.expose();
+    if (text.empty() || text.size() > max_parsed_error_bytes) return std::nullopt;
+    auto document = json::parse(text);
+    if (!document) return std::nullopt;
+    return std::move(*document);
+}
+
+// The most specific text of an error body: `message` before `error`, which holds the status by the
+// documentation. Empty when there is none.
+std::string_view specific_text(const json::Value& value, int levels = 4) {
+    if (levels == 0) return {};
+    if (value.IsString()) return trim(json::text_of(value));
+    if (value.IsArray() && !value.Empty()) return specific_text(value[0], levels - 1);
+    for (const auto* name : {"message", "detail", "error", "errors", "title"})
+        if (const auto* member = json::find(value, name))
+            if (const auto text = specific_text(*member, levels - 1); !text.empty()) return text;
+    return {};
+}
+
+void append_utf8(SecretBytes& out, unsigned code) {
+    const auto byte = [&out](unsigned value) {
+        out.push_back(static_cast<char>(value));
+    };
+    if (code < 0x80) return byte(code);
+    if (code < 0x800) {
+        byte(0xC0 | code >> 6);
+    } else {
+        if (code < 0x10000) {
+            byte(0xE0 | code >> 12);
+        } else {
+            byte(0xF0 | code >> 18);
+            byte(0x80 | (code >> 12 & 0x3F));
+        }
+        byte(0x80 | (code >> 6 & 0x3F));
+    }
+    byte(0x80 | (code & 0x3F));
+}
+
+// "uXXXX" at the front.
+std::optional<unsigned> unicode_escape(std::string_view text) {
+    unsigned code = 0;
+    if (text.size() < 5 || text[0] != 'u') return std::nullopt;
+    const auto [stop, error] = std::from_chars(text.data() + 1, text.data() + 5, code, 16);
+    if (error != std::errc{} || stop != text.data() + 5) return std::nullopt;
+    return code;
+}
+
+// JSON's escapes undone, in whichever of their forms ("\/", "\u00e9"); what is no escape stays.
+SecretBytes unescaped(std::string_view text) {
+    constexpr std::string_view letters = "bfnrt\"\\/";
+    constexpr std::string_view meanings = "\b\f\n\r\t\"\\/";
+    SecretBytes out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const char c = text.front();
+        text.remove_prefix(1);
+        if (c != '\\' || text.empty()) {
+            out.push_back(c);
+        } else if (const auto at = letters.find(text.front()); at != std::string_view::npos) {
+            out.push_back(meanings[at]);
+            text.remove_prefix(1);
+        } else if (auto code = unicode_escape(text)) {
+            text.remove_prefix(5);
+            const auto low = text.starts_with('\\') ? unicode_escape(text.substr(1)) : std::nullopt;
+            const bool pair =
+                *code >= 0xD800 && *code < 0xDC00 && low && *low >= 0xDC00 && *low < 0xE000;
+            if (pair) {
+                text.remove_prefix(6);
+                code = 0x10000 + ((*code - 0xD800) << 10) + (*low - 0xDC00);
+            }
+            append_utf8(out, *code);
+        } else {
+            out.push_back(c);
+        }
+    }
+    return out;
+}
+
+bool repeats(std::string_view text, const SecretBytes* secret) {
+    if (secret == nullptr || secret->empty()) return false;
+    if (shares_run(text, secret->expose())) return true;
+    SecretBytes escaped;
+    append_json_string(escaped, secret->expose());
+    const bool differs = escaped.size() != secret->size() + 2;
+    return differs && shares_run(text, escaped.expose().substr(1, escaped.size() - 2));
+}
+
+bool repeats_any(std::string_view text, const Outgoing& outgoing) {
+    return repeats(text, outgoing.token) ||
+           (outgoing.update != nullptr && (repeats(text, &outgoing.update->password) ||
+                                           repeats(text, &outgoing.update->private_key)));
+}
+
+// A text of the server's as it may be shown: cleaned, cut, or withheld. Both the text and what
+// cleaning made of it are examined, since dropping a control character can join two harmless
+// halves.
+std::string shown(std::string_view text, const Outgoing& outgoing) {
+    constexpr const char* withheld = "(text withheld: it repeats part of what was sent)";
+    text = text.substr(0, max_examined_bytes);
+    if (repeats_any(text, outgoing)) return withheld;
+    const bool has_escapes = text.find('\\') != std::string_view::npos;
+    if (has_escapes && repeats_any(unescaped(text).expose(), outgoing)) return withheld;
+    std::string clean = printable(text, max_shown_bytes);
+    if (clean == text || !repeats_any(clean, outgoing)) return clean;
+    wipe(clean.data(), clean.size());
+    return withheld;
+}
+
+// ": TEXT", or nothing.
+std::string explanation(const http::Response& response, const Outgoing& outgoing) {
+    if (is_html(response)) return ": (an HTML page)";
+    const auto document = parsed_body(response);
+    const auto text = document ? specific_text(*document) : trim(response.body.expose());
+    // The documentation's `error` is the status again.
+    if (text.empty() || text == std::to_string(response.status)) return {};
+    const auto clean = shown(text, outgoing);
+    return clean.empty() ? clean : ": " + clean;
+}
+
+ErrorClass class_of(int status) {
+    switch (status) {
+    case 401:
+        return ErrorClass::unauthorized;
+    case 403:
+        return ErrorClass::forbidden;
+    case 404:
+    case 410:
+        return ErrorClass::not_found;
+    case 429:
+        return ErrorClass::rate_limited;
+    case 408:
+    case 409: // something else changes the connection just now
+    case 425:
+        return ErrorClass::unavailable;
+    default:
+        return status >= 400 && status < 500 ? ErrorClass::refused : ErrorClass::unavailable;
+    }
+}
+
+// Whether the status tells that a PATCH was not carried out.
+bool is_definite(int status) {
+    return status >= 300 && status < 500 && status != 408;
+}
+
+std::optional<std::chrono::seconds> seconds_until(std::string_view date, WallTime now) {
+    // Years that the clock's nanoseconds can't hold (it ends in 2262) would overflow them.
+    constexpr std::string_view example = "Tue, 24 Nov 2026 20:24:51 GMT";
+    const auto year = date.substr(std::min(date.size(), example.find("2026")), 4);
+    const bool digits = year.find_first_not_of("0123456789") == std::string_view::npos;
+    if (date.size() != example.size() || !digits || year < "2000" || year > "2199")
+        return std::nullopt;
+    const auto when = parse_http_date(date);
+    if (!when) return std::nullopt;
+    return std::chrono::ceil<std::chrono::seconds>(*when - now);
+}
+
+std::optional<std::chrono::seconds> retry_after_of(const http::Response& response, WallTime now) {
+    const auto text = trim(response.header("retry-after"));
+    std::optional<std::chrono::seconds> wait;
+    if (!text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos) {
+        int seconds = 0;
+        const auto read = std::from_chars(text.data(), text.data() + text.size(), seconds);
+        wait = read.ec == std::errc{} ? std::chrono::seconds(seconds) : longest_retry_after;
+    } else {
+        wait = seconds_until(text, now);
+    }
+    if (!wait || *wait <= std::chrono::seconds(0)) return std::nullopt;
+    return std::min(*wait, longest_retry_after);
+}
+
+bool says_failure(const json::Value& body) {
+    return json::bool_at(body, "success") == false || json::string_at(body, "success") == "false";
+}
+
+std::string answered(int status) {
+    return "Omni answered " + std::to_string(status);
+}
+
+} // namespace
+
+Result<void> check_success(const http::Response& response, const Outgoing& outgoing, WallTime now) {
+    if (!is_success(response.status)) return error_of(response, outgoing, now);
+    Error error;
+    error.http_status = response.status;
+    if (is_html(response)) {
+        error.kind = ErrorClass::unavailable;
+        error.sent = Sent::maybe;
+        error.message = answered(response.status) +
+                        " with an HTML page, not as its API does; baseURL may be wrong";
+        return error;
+    }
+    const auto document = parsed_body(response);
+    if (!document || !says_failure(*document)) return {};
+    error.kind = ErrorClass::refused;
+    error.message =
+        answered(response.status) + ", but without success" + explanation(response, outgoing);
+    return error;
+}
+
+Error error_of(const http::Response& response, const Outgoing& outgoing, WallTime now) {
+    const int status = response.status;
+    Error error;
+    error.kind = class_of(status);
+    error.http_status = status;
+    error.sent = is_definite(status) ? Sent::no : Sent::maybe;
+    if (status == 429 || status == 503) error.retry_after = retry_after_of(response, now);
+    error.message = answered(status);
+    if (status >= 300 && status < 400)
+        error.message += ", a redirect, which is never followed; baseURL may be wrong";
+    else
+        error.message += explanation(response, outgoing);
+    return error;
+}
+
+} // namespace oco::omni

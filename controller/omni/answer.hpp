@@ -1,0 +1,51 @@
+// Whether Omni did what was asked, and what went wrong if not. Pure.
+//
+// Source: Omni API, "Update connection" (responses, schema Error). Seen beside what is
+// documented: `{detail,status}`, `{error}`, and pages of proxies. RFC 9110 for Retry-After.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "http/message.hpp"
+#include "omni/types.hpp"
+
+#include <chrono>
+
+namespace oco::omni {
+
+inline constexpr std::chrono::seconds longest_retry_after = std::chrono::minutes(10);
+
+// What went out with a request, of which nothing may come back in a message. Not owned.
+struct Outgoing {
+    const SecretBytes* token = nullptr;
+    const Update* update = nullptr; // null: a read
+};
+
+constexpr bool is_success(int status) {
+    return status >= 200 && status < 300;
+}
+
+// Whether the answer to a PATCH or to whoami says that it was carried out: 2xx, but neither
+// `"success": false` (ErrorClass::refused) nor an HTML page, which is some proxy's or portal's and
+// not Omni's (ErrorClass::unavailable, outcome unknown).
+Result<void> check_success(const http::Response& response, const Outgoing& outgoing, WallTime now);
+
+// The error that an answer is, by its status:
+//   400, 422, any other 4xx   refused        401   unauthorized     404, 410   not_found
+//   408, 409, 425, 5xx        unavailable    403   forbidden        429        rate_limited
+//   1xx, 3xx                  unavailable: redirects are never followed
+// `sent` tells whether a PATCH may have been carried out all the same: `no` for a definite answer,
+// which is 3xx or 4xx other than 408; `maybe` for the rest.
+//
+// `retry_after` is set for 429 and 503: whole seconds or an HTTP date, at most
+// `longest_retry_after`. What is malformed, zero or past is ignored, so that the caller's own
+// backoff holds.
+//
+// `message` is "Omni answered 400: TEXT", one printable line within max_message_bytes, TEXT being
+// the most specific one of the body. It is withheld when it shares 8 bytes in a row with a
+// credential or the token, also in a JSON-escaped form; a shorter credential must not appear in it
+// whole. Roles and attribute values are no credentials and may be shown. Not guaranteed: that text
+// of a server which transforms what it repeats in other ways (base64, reversed) is recognised.
+Error error_of(const http::Response& response, const Outgoing& outgoing, WallTime now);
+
+} // namespace oco::omni

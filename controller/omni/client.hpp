@@ -1,0 +1,58 @@
+// Omni's HTTP API for one key: one request a call, no retries, no rate limit (the caller spends a
+// slot of the key's budget on each call).
+#pragma once
+
+#include "http/client.hpp"
+#include "omni/types.hpp"
+#include "rt/runtime.hpp"
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace oco::omni {
+
+namespace asio = boost::asio;
+
+inline constexpr rt::Duration request_deadline = std::chrono::seconds(10);
+
+// Called once for each request that ended, for metrics. `code` 0: no answer. Not called when the
+// coroutine is cancelled.
+using Observer = std::function<void(std::string_view method, int code, rt::Duration took)>;
+
+// Every call ends within `request_deadline`. Of its Error:
+//   http_status 0     no whole answer; `sent` says whether a byte of the request may have left
+//   http_status != 0  Omni (or a proxy) answered; `sent` is `maybe` where the outcome is unknown
+//                     all the same (5xx, 408, an HTML page with 2xx), else `no`: see error_of()
+// Cancelling a call throws operation_aborted; a PATCH may then have been carried out.
+class Client {
+  public:
+    // `http` must outlive the client, and its calls; the token is copied.
+    Client(rt::Runtime& runtime, http::Client& http, const SecretBytes& token, Observer observer);
+
+    // An empty update is ErrorClass::invalid, unsent. Success means stored, not that the warehouse
+    // takes the credential: Omni does not try it.
+    asio::awaitable<Result<void>> update_connection(std::string id, Update update);
+
+    asio::awaitable<Result<std::vector<ConnectionInfo>>> list_connections();
+
+    // 404 and 405 may also mean that this Omni has no such route: only the list can tell.
+    asio::awaitable<Result<ConnectionInfo>> get_connection(std::string id);
+
+    // Success: the key is good.
+    asio::awaitable<Result<void>> whoami();
+
+  private:
+    // Any answer.
+    asio::awaitable<Result<http::Response>> send(http::Request request);
+    // A 2xx answer to a read.
+    asio::awaitable<Result<http::Response>> read(http::Request request);
+
+    rt::Runtime& runtime_;
+    http::Client& http_;
+    SecretBytes token_;
+    Observer observer_;
+};
+
+} // namespace oco::omni

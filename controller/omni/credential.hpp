@@ -1,0 +1,55 @@
+// What is checked and converted before a credential is sent: a request is scarce, and a credential
+// that Omni would store but the warehouse refuse breaks every dashboard of the connection.
+//
+// Pure functions. Errors are ErrorClass::invalid; each message names what is wrong and the way out,
+// and holds no byte of the credential.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/secret_bytes.hpp"
+
+#include <cstddef>
+#include <string_view>
+
+namespace oco::omni {
+
+enum class CredentialKind { password, bigquery_service_account, snowflake_private_key };
+
+// What is to be sent: as `privateKey` for a Snowflake key, else as `passwordUnencrypted`.
+struct PreparedCredential {
+    SecretBytes value;
+    // A password that ends in a line break: sent as it is, but worth a warning. Never set for the
+    // other kinds, whose last line break means nothing.
+    bool ends_in_newline = false;
+};
+
+inline constexpr std::size_t max_credential_bytes = 1024 * 1024; // a whole Secret's limit
+inline constexpr std::size_t max_private_key_bytes = 64 * 1024;
+inline constexpr std::size_t max_passphrase_bytes = 1024; // OpenSSL's own, PEM_BUFSIZE
+
+// Any text that JSON can carry, unchanged: not empty, UTF-8, without NUL. (JSON has no other way
+// to hold bytes: a password in another encoding would reach the warehouse altered.)
+Result<PreparedCredential> prepare_password(const SecretBytes& raw);
+
+// A Google service account's key file. Sent whole and unchanged. Checked: it is a JSON object with
+// `type` "service_account", `project_id`, `client_email` and an RSA `private_key`, each once.
+Result<PreparedCredential> prepare_service_account(const SecretBytes& raw);
+
+// An RSA private key of 2048 to 16384 bits in PEM (PKCS#1, PKCS#8, or either encrypted) becomes
+// unencrypted PKCS#8 in PEM. `passphrase` may be null; it is ignored when the key is not encrypted.
+// Takes up to seconds of processor time when `needs_key_derivation(pem)`, else about a millisecond
+// (4096 bits). Not checked: that the key's factors are prime (that alone takes seconds).
+Result<PreparedCredential> prepare_private_key(const SecretBytes& pem,
+                                               const SecretBytes* passphrase);
+
+// Whether `prepare_private_key` would derive a key from a passphrase: not on the event loop, then.
+// Cheap; false for what is no usable key.
+bool needs_key_derivation(const SecretBytes& pem);
+
+// Whether a credential of this kind may go to a connection of this dialect (as Omni names it).
+// BigQuery takes a service account only, a service account goes nowhere else (another warehouse
+// would get it as its password), and a private key goes to Snowflake only. An empty dialect, one
+// that could not be read, is no error; nor is a password for a dialect unknown here.
+Result<void> matches_dialect(CredentialKind kind, std::string_view dialect);
+
+} // namespace oco::omni

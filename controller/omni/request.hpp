@@ -1,0 +1,29 @@
+// Requests to Omni's HTTP API. Pure: they carry no token yet (client.hpp adds it).
+//
+// Source: Omni API, "Update connection", "List connections", "Get connection", "Who am I".
+#pragma once
+
+#include "base/secret_bytes.hpp"
+#include "http/message.hpp"
+#include "omni/types.hpp"
+
+#include <string_view>
+
+namespace oco::omni {
+
+// PATCH /api/v1/connections/{id}. `update` must not be empty: Omni refuses a body without a field.
+// The body is written into wiped memory only, compact, in the order of the documentation.
+http::Request update_request(std::string_view connection_id, const Update& update);
+
+// GET /api/v1/connections: all that are not deleted, without pages.
+http::Request list_request();
+// GET /api/v1/connections/{id}. Not every release of Omni has it: 404 and 405 may mean the route.
+http::Request get_request(std::string_view connection_id);
+// GET /api/v1/whoami: whether the key itself is good.
+http::Request whoami_request();
+
+// The text as a JSON string (RFC 8259, section 7), quotes included: escaped is only what must be.
+// Bytes from 0x80 are copied, so the text must be UTF-8.
+void append_json_string(SecretBytes& out, std::string_view text);
+
+} // namespace oco::omni

@@ -1,0 +1,84 @@
+#include "base/json.hpp"
+#include "omni/credential.hpp"
+#include "omni/private_key.hpp"
+#include "omni/utf8.hpp"
+
+#include <string>
+
+namespace oco::omni {
+namespace {
+
+// Google signs with what it once issued; 1024 bits could be chosen for a time.
+constexpr int min_bits = 1024;
+
+Error invalid(std::string message) {
+    return make_error(ErrorClass::invalid, "the service account file " + std::move(message));
+}
+
+// A member given twice is read differently by different readers: ours and Omni's might disagree.
+Result<std::string_view> member(const json::Value& file, std::string_view name) {
+    const json::Value* found = nullptr;
+    for (auto it = file.MemberBegin(); it != file.MemberEnd(); ++it) {
+        if (json::text_of(it->name) != name) continue;
+        if (found != nullptr) return invalid("has \"" + std::string(name) + "\" more than once");
+        found = &it->value;
+    }
+    constexpr const char* advice = "; use the JSON key file as Google Cloud gives it";
+    if (found == nullptr) return invalid("has no \"" + std::string(name) + "\"" + advice);
+    if (json::text_of(*found).empty())
+        return invalid("has a \"" + std::string(name) + "\" that is empty or no text" + advice);
+    return json::text_of(*found);
+}
+
+Result<void> check_type(const json::Value& file) {
+    const auto type = member(file, "type");
+    if (!type) return type.error();
+    if (*type == "service_account") return {};
+    // Only kinds known here are named: anything else is the file's own text.
+    for (const char* known : {"authorized_user", "external_account", "impersonated_service_account",
+                              "external_account_authorized_user", "gdch_service_account"})
+        if (*type == known)
+            return invalid(std::string("is of type ") + known +
+                           "; a service account's key file, of type service_account, is needed");
+    return invalid("is not of type service_account; use the JSON key file of a service account");
+}
+
+Result<void> check_private_key(const json::Value& file) {
+    const auto pem = member(file, "private_key");
+    if (!pem) return pem.error();
+    // Without a passphrase there is nothing to derive, so this is fast.
+    if (auto key = normalise_rsa_key(*pem, nullptr, min_bits); !key) {
+        const bool encrypted = key.error().message.starts_with("is encrypted");
+        return invalid("has a private_key that " + (encrypted
+                                                        ? "is encrypted, which BigQuery can't use"
+                                                        : key.error().message));
+    }
+    return {};
+}
+
+Result<void> check_text(std::string_view text) {
+    if (text.empty()) return invalid("is empty");
+    if (text.size() > max_credential_bytes) return invalid("is larger than 1 MiB");
+    if (text.starts_with("\xEF\xBB\xBF"))
+        return invalid("begins with a byte order mark; save it as UTF-8 without");
+    if (!is_utf8(text) || text.find('\0') != std::string_view::npos)
+        return invalid("is not UTF-8 text; store it in the Secret as Google Cloud gives it");
+    return {};
+}
+
+} // namespace
+
+Result<PreparedCredential> prepare_service_account(const SecretBytes& raw) {
+    if (auto text = check_text(raw.expose()); !text) return text.error();
+    const auto file = json::parse(raw.expose());
+    if (!file) return invalid("is " + file.error().message);
+    if (!file->IsObject())
+        return invalid("is JSON, but no object; use the JSON key file as Google Cloud gives it");
+    if (auto type = check_type(*file); !type) return type.error();
+    for (const auto name : {"project_id", "client_email"})
+        if (auto present = member(*file, name); !present) return present.error();
+    if (auto key = check_private_key(*file); !key) return key.error();
+    return PreparedCredential{.value = raw.clone()};
+}
+
+} // namespace oco::omni

@@ -1,0 +1,86 @@
+// What the operator keeps in an Omni connection, and what Omni tells about one.
+//
+// Source: Omni API, "Update connection" (PATCH /v1/connections/{connectionId}) and "List
+// connections" (GET /v1/connections). Credentials are never readable; the fields of ConnectionInfo
+// are.
+#pragma once
+
+#include "base/secret_bytes.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace oco::omni {
+
+// The parts of a connection that are pushed, claimed and reported separately.
+enum class Field { credential, base_role, environment_user_attribute };
+
+// As in metrics and logs.
+constexpr std::string_view name(Field field) {
+    switch (field) {
+    case Field::credential:
+        return "credential";
+    case Field::base_role:
+        return "base_role";
+    case Field::environment_user_attribute:
+        return "environment_user_attribute";
+    }
+    return {};
+}
+
+// The user attribute that chooses a connection's environment. `absent` is the removed setting (a
+// `null` on the wire), which differs from a setting that is left alone (no value of this type).
+struct EnvironmentUserAttribute {
+    enum class State { present, absent };
+
+    State state = State::present;
+    std::string attribute_name;              // empty when absent
+    std::vector<std::string> default_values; // in order; empty when absent
+
+    bool operator==(const EnvironmentUserAttribute&) const = default;
+};
+
+// Omni writes the values as an array, or as one string with commas between them. After such a
+// string `default_values` is that string split at its commas, which need not be how it was made:
+// compare with same_environment().
+enum class ValuesForm { list, joined };
+
+// What Omni tells about a connection. nullopt: not told; a role told as null counts as not told, an
+// attribute told as null or empty is `absent`.
+struct ConnectionInfo {
+    std::string id; // as Omni writes it: letters, digits, '-' and '_', at most 128
+    std::string name;
+    std::string dialect;  // empty: not told
+    bool deleted = false; // Omni keeps deleted connections, with `deletedAt` set
+    std::optional<std::string> base_role;
+    std::optional<EnvironmentUserAttribute> environment_user_attribute;
+    ValuesForm values_form = ValuesForm::list;
+};
+
+// What one PATCH sends: only what is set, and at least one field. All texts are UTF-8.
+struct Update {
+    SecretBytes password;    // `passwordUnencrypted`, unless empty
+    SecretBytes private_key; // `privateKey`, unless empty
+    std::optional<std::string> base_role;
+    std::optional<EnvironmentUserAttribute> environment_user_attribute;
+
+    [[nodiscard]] bool empty() const {
+        return password.empty() && private_key.empty() && !base_role && !environment_user_attribute;
+    }
+};
+
+// Whether Omni takes the two as one role: QUERY_TOPICS is also written RESTRICTED_QUERIER.
+bool same_role(std::string_view a, std::string_view b);
+
+// Whether the values that Omni told are the wanted ones. A list must equal the list; a joined
+// string must equal the wanted values joined by commas, white space around commas aside.
+bool same_values(const std::vector<std::string>& told, ValuesForm form,
+                 const std::vector<std::string>& wanted);
+
+// Whether what Omni told is the wanted setting; true when it was not told, since nothing is known
+// to differ.
+bool same_environment(const ConnectionInfo& told, const EnvironmentUserAttribute& wanted);
+
+} // namespace oco::omni

@@ -1,0 +1,50 @@
+#include "ops/snapshot.hpp"
+
+namespace oco::ops {
+namespace {
+
+void write_connections(ExpositionWriter& writer, const Snapshot& snapshot) {
+    if (!snapshot.connections.empty())
+        writer.begin_gauge("omni_connections",
+                           "OmniConnections, by status and reason of the condition Ready.");
+    for (const auto& entry : snapshot.connections)
+        writer.sample({{"ready", entry.ready}, {"reason", entry.reason}},
+                      static_cast<double>(entry.count));
+    if (!snapshot.last_pushes.empty())
+        writer.begin_gauge("omni_connection_last_push_timestamp_seconds",
+                           "When something was last pushed to an OmniConnection, in Unix time.");
+    for (const auto& entry : snapshot.last_pushes)
+        writer.sample({{"namespace", entry.namespace_name}, {"name", entry.name}},
+                      Seconds(entry.time.time_since_epoch()).count());
+}
+
+void write_instances(ExpositionWriter& writer, const std::vector<Snapshot::Instance>& instances) {
+    if (instances.empty()) return;
+    writer.begin_gauge("omni_rate_limit_remaining",
+                       "Requests that may be sent to Omni now without exceeding its rate limit.");
+    for (const auto& entry : instances)
+        writer.sample({{"omni_instance", entry.instance}},
+                      static_cast<double>(entry.rate_limit_remaining));
+    writer.begin_gauge("omni_circuit_breaker_open",
+                       "1 while requests to Omni are held back after failures, else 0.");
+    for (const auto& entry : instances)
+        writer.sample({{"omni_instance", entry.instance}}, entry.breaker == Breaker::open ? 1 : 0);
+    writer.begin_gauge("omni_oldest_pending_seconds",
+                       "How long the oldest change that Omni has not accepted has been waiting; "
+                       "0 if there is none.");
+    for (const auto& entry : instances)
+        writer.sample({{"omni_instance", entry.instance}}, entry.oldest_pending.count());
+}
+
+} // namespace
+
+void write_snapshot(ExpositionWriter& writer, const Snapshot& snapshot) {
+    write_connections(writer, snapshot);
+    write_instances(writer, snapshot.instances);
+    if (!snapshot.queues.empty())
+        writer.begin_gauge("workqueue_depth", "Items that wait in the work queue.");
+    for (const auto& entry : snapshot.queues)
+        writer.sample({{"name", entry.name}}, static_cast<double>(entry.depth));
+}
+
+} // namespace oco::ops

@@ -1,0 +1,74 @@
+// One reconcile of one OmniConnection, from the question who may send to the answer of Omni. Each
+// step either leads to the next or ends the attempt with an Outcome.
+#pragma once
+
+#include "omni/credential.hpp"
+#include "reconcile/connection_reconciler.hpp"
+
+namespace oco::reconcile {
+
+class Attempt {
+  public:
+    using Object = std::shared_ptr<const api::OmniConnection>;
+    using Step = std::optional<Outcome>; // nullopt: go on
+
+    Attempt(ConnectionReconciler& owner, Object object, Memory& memory);
+
+    asio::awaitable<Outcome> run();
+
+    // The status as this attempt leaves it, without conditions.
+    [[nodiscard]] api::OmniConnection::Status take_status() { return std::move(status_); }
+
+  private:
+    // Where: instance, rights, target, claims.
+    Step find_instance();
+    [[nodiscard]] Outcome instance_not_ready() const;
+    Step find_target();
+    Step resolve_name();
+    void find_holdings();
+    // What: the wanted values and which of them Omni lacks.
+    asio::awaitable<void> examine_credential();
+    void compare_credential(const kube::SecretRead& read, const SecretBytes& value);
+    void examine_settings();
+    void recall_rejection();
+    [[nodiscard]] bool forced() const;
+    [[nodiscard]] bool differs(omni::Field field, const std::string& held_digest) const;
+    // Whether now: dialect, back-off, budget.
+    Step check_dialect();
+    Step look_up_connection();
+    asio::awaitable<void> prepare_credential();
+    Step check_patience();
+    // The PATCH.
+    asio::awaitable<Outcome> push();
+    asio::awaitable<Result<void>> call(std::shared_ptr<Session> session, omni::Update update);
+    omni::Update make_update(const FieldSet& fields);
+    void note_accepted(const FieldSet& fields);
+    Outcome note_failed(const FieldSet& fields, const Error& error);
+    Outcome note_refused(const FieldSet& fields, const Error& error);
+    Outcome retry_later(std::string_view reason, std::string message);
+    Outcome slow_probe(Outcome outcome);
+    Outcome conclude();
+
+    void block(omni::Field field, Outcome why);
+    [[nodiscard]] std::string attempt_signature() const;
+    [[nodiscard]] std::string wall_text(rt::TimePoint when) const;
+
+    ConnectionReconciler& owner_;
+    Services& services_;
+    Object object_;
+    Memory& memory_;
+    api::OmniConnection::Status status_;
+
+    std::shared_ptr<const api::OmniInstance> instance_;
+    const InstanceState* instance_state_ = nullptr;
+    api::Target target_;
+    FieldSet held_;    // managed by this object and held against other objects
+    Digests digests_;  // of the wanted values
+    FieldSet pending_; // Omni lacks them
+    FieldSet choice_;  // to be sent now
+    std::optional<kube::SecretRead> read_;
+    std::optional<omni::PreparedCredential> credential_;
+    std::vector<Outcome> problems_; // of single fields; the others go on
+};
+
+} // namespace oco::reconcile

@@ -1,0 +1,72 @@
+// Makes one Omni connection equal to its OmniConnection: who may send where, what differs, one
+// PATCH, and the status that tells of it.
+#pragma once
+
+#include "reconcile/instance_reconciler.hpp"
+#include "reconcile/memory.hpp"
+#include "reconcile/world.hpp"
+
+#include <functional>
+#include <set>
+#include <unordered_map>
+
+namespace oco::reconcile {
+
+// PATCHes under way, by target: one at a time for each connection, whoever sends.
+class InFlight {
+  public:
+    // False when one is under way; then `key` is woken when it ends.
+    bool enter(const api::Target& target, const ObjectKey& key);
+    // Those to wake.
+    std::set<ObjectKey> leave(const api::Target& target);
+
+  private:
+    std::map<api::Target, std::set<ObjectKey>> waiting_;
+};
+
+class ConnectionReconciler {
+  public:
+    struct Hooks {
+        std::function<void(const ObjectKey&, rt::TimePoint)> again_at;
+        std::function<void(const ObjectKey&)> again;
+        std::function<void(const api::OmniConnection&, const api::Target&)> claim;
+    };
+
+    ConnectionReconciler(Services services, const World& world, InstanceReconciler& instances,
+                         rt::TaskGroup& tasks, Hooks hooks);
+
+    asio::awaitable<void> reconcile(ObjectKey key);
+
+    // A Secret that the object names has changed: for omni_rotation_latency_seconds.
+    void secret_changed(const ObjectKey& key);
+
+    // Where the object's fields go, as far as it is known; empty where the instance is absent or
+    // does not allow it.
+    [[nodiscard]] api::Target target_of(const api::OmniConnection& object) const;
+
+    [[nodiscard]] const std::unordered_map<ObjectKey, Memory>& memories() const {
+        return memories_;
+    }
+
+  private:
+    friend class Attempt;
+
+    Memory& remember(const api::OmniConnection& object);
+    asio::awaitable<void> finish(std::shared_ptr<const api::OmniConnection> object, Memory& memory,
+                                 api::OmniConnection::Status next, Outcome outcome);
+    asio::awaitable<bool> write_status(std::shared_ptr<const api::OmniConnection> object,
+                                       Memory& memory, api::OmniConnection::Status next);
+    void announce(const api::OmniConnection& object, const Outcome& before, const Outcome& now);
+    void record(const api::OmniConnection& object, kube::EventType type, std::string_view reason,
+                std::string_view action, std::string note);
+
+    Services services_;
+    const World& world_;
+    InstanceReconciler& instances_;
+    rt::TaskGroup& tasks_;
+    Hooks hooks_;
+    std::unordered_map<ObjectKey, Memory> memories_;
+    InFlight in_flight_;
+};
+
+} // namespace oco::reconcile

@@ -1,0 +1,317 @@
+#include "reconcile/controller.hpp"
+
+#include "base/log.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+
+namespace oco::reconcile {
+namespace {
+
+constexpr std::size_t connection_workers = 32;
+constexpr std::size_t instance_workers = 8;
+// A spec is often applied together with its Secret: one PATCH then serves both.
+constexpr rt::Duration spec_settles = std::chrono::milliseconds(100);
+
+work::QueueHooks queue_hooks(ops::Metrics& metrics, std::string name) {
+    return {.added = [&metrics, name] { metrics.work_added(name); },
+            .delayed = [&metrics, name] { metrics.work_retried(name); },
+            .started = [&metrics, name](double s) { metrics.work_started(name, ops::Seconds(s)); },
+            .done =
+                [&metrics, name](double s) {
+                    metrics.work_done(name, ops::Seconds(s));
+                }};
+}
+
+std::set<ObjectKey> secrets_of(const api::OmniConnection& object) {
+    std::set<ObjectKey> out;
+    if (object.credential)
+        out.insert({.ns = object.meta.key.ns, .name = object.credential->secret.name});
+    return out;
+}
+
+std::set<ObjectKey> secrets_of(const api::OmniInstance& object) {
+    std::set<ObjectKey> out{{.ns = object.meta.key.ns, .name = object.api_token.name}};
+    if (object.ca_bundle) out.insert({.ns = object.meta.key.ns, .name = object.ca_bundle->name});
+    return out;
+}
+
+} // namespace
+
+Controller::Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRecorder& events,
+                       ops::Metrics& metrics, boost::asio::thread_pool& offload, Settings settings)
+    : runtime_(runtime), client_(client), settings_(std::move(settings)), metrics_(metrics),
+      world_([this](const auto& before, const auto& after) { connection_changed(before, after); },
+             [this](const auto& before, const auto& after) { instance_changed(before, after); },
+             [this](const auto& before, const auto& after) { secret_changed(before, after); },
+             [this](const auto&, const auto&) { namespace_changed(); }),
+      tasks_(runtime), progress_(runtime) {
+    const Services services{.runtime = runtime_,
+                            .kube = client,
+                            .events = events,
+                            .metrics = metrics,
+                            .offload = offload,
+                            .settings = settings_,
+                            .digest_key = digest_key_};
+    instances_ = std::make_unique<InstanceReconciler>(
+        services, world_, tasks_,
+        InstanceReconciler::Hooks{
+            .again_at = [this](const ObjectKey& key,
+                               rt::TimePoint when) { instance_queue_->add_at(key, when); },
+            .again = [this](const ObjectKey& key) { instance_queue_->add(key); },
+            .changed =
+                [this](const ObjectKey& key) {
+                    wake_connections_of(key);
+                }});
+    connections_ = std::make_unique<ConnectionReconciler>(
+        services, world_, *instances_, tasks_,
+        ConnectionReconciler::Hooks{
+            .again_at = [this](const ObjectKey& key,
+                               rt::TimePoint when) { connection_queue_->add_at(key, when); },
+            .again = [this](const ObjectKey& key) { connection_queue_->add(key); },
+            .claim =
+                [this](const api::OmniConnection& object, const api::Target& target) {
+                    claim(object, target);
+                }});
+    instance_queue_ = std::make_unique<work::Queue<ObjectKey>>(
+        runtime_, instance_workers, [this](ObjectKey key) { return instances_->reconcile(key); },
+        queue_hooks(metrics, "omniinstance"));
+    connection_queue_ = std::make_unique<work::Queue<ObjectKey>>(
+        runtime_, connection_workers,
+        [this](ObjectKey key) { return connections_->reconcile(key); },
+        queue_hooks(metrics, "omniconnection"));
+}
+
+// --- watching --------------------------------------------------------------------------------
+
+template<class T>
+void Controller::watch_one(kube::Store<T>& store, kube::WatchSpec spec,
+                           std::function<bool(const ObjectKey&)> keep) {
+    auto feed = std::make_unique<kube::StoreFeed<T>>(store, spec.ns, std::move(keep));
+    const std::string name = spec.resource.plural;
+    auto watcher = std::make_unique<kube::Watcher>(
+        runtime_, client_, std::move(spec), *feed,
+        kube::Watcher::Hooks{.synced = [this] { progress_.notify(); },
+                             .activity =
+                                 [this, name] {
+                                     metrics_.watch_activity(name, runtime_.wall_now());
+                                 }});
+    tasks_.spawn(watcher->run());
+    feeds_.push_back(std::move(feed));
+    watchers_.push_back(std::move(watcher));
+}
+
+template<class T>
+void Controller::watch(kube::Store<T>& store, const kube::Resource& resource,
+                       std::string_view field_selector, bool metadata_only,
+                       std::function<bool(const ObjectKey&)> keep) {
+    const std::vector<std::string> all{""};
+    for (const auto& ns : settings_.namespaces.empty() ? all : settings_.namespaces)
+        watch_one(store,
+                  kube::WatchSpec{.resource = resource,
+                                  .ns = ns,
+                                  .field_selector = std::string(field_selector),
+                                  .metadata_only = metadata_only},
+                  keep);
+}
+
+asio::awaitable<void> Controller::run() {
+    std::exception_ptr failure;
+    try {
+        watch(world_.instances, kube::resources::omni_instances, "", false);
+        watch(world_.connections, kube::resources::omni_connections, "", false);
+        co_await wait_synced();
+        // The Secrets' store keeps what the objects name, so it is filled after them.
+        watch(world_.secrets, kube::resources::secrets, "type!=helm.sh/release.v1", true,
+              [this](const ObjectKey& key) {
+                  return world_.connections_by_secret.used(key) ||
+                         world_.instances_by_secret.used(key);
+              });
+        co_await wait_synced();
+        co_await wait_digest_key();
+        started_ = true;
+        log::info("synced", {{"connections", std::to_string(world_.connections.objects().size())},
+                             {"instances", std::to_string(world_.instances.objects().size())}});
+        for (const auto& [key, object] : world_.instances.objects())
+            instance_queue_->add(key);
+        for (const auto& [key, object] : world_.connections.objects())
+            connection_queue_->add(key);
+        tasks_.spawn(instance_queue_->run());
+        tasks_.spawn(connection_queue_->run());
+        co_await tasks_.join();
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    tasks_.cancel();
+    co_await asio::this_coro::reset_cancellation_state();
+    co_await tasks_.join();
+    if (failure) std::rethrow_exception(failure);
+}
+
+asio::awaitable<void> Controller::wait_synced() {
+    while (!std::ranges::all_of(watchers_, [](const auto& w) { return w->synced(); }))
+        co_await progress_.wait();
+}
+
+asio::awaitable<void> Controller::wait_digest_key() {
+    for (;;) {
+        auto key = co_await obtain_digest_key(runtime_, client_, settings_.operator_namespace);
+        if (key) {
+            digest_key_ = std::move(*key);
+            trouble_.clear();
+            co_return;
+        }
+        trouble_ = key.error().message;
+        log::warn("waiting for the digest key", {{"error", key.error().message}});
+        co_await runtime_.sleep(std::chrono::seconds(2));
+    }
+}
+
+bool Controller::synced() const {
+    return started_;
+}
+
+std::string Controller::trouble() const {
+    for (const auto& watcher : watchers_)
+        if (!watcher->synced() && !watcher->trouble().empty()) return watcher->trouble();
+    return trouble_;
+}
+
+void Controller::close() {
+    instance_queue_->close();
+    connection_queue_->close();
+}
+
+bool Controller::idle() const {
+    return instance_queue_->running() == 0 && connection_queue_->running() == 0;
+}
+
+// --- what a change leads to --------------------------------------------------------------------
+
+void Controller::connection_changed(const Connection& before, const Connection& after) {
+    const ObjectKey key = after ? after->meta.key : before->meta.key;
+    if (!after) {
+        world_.connections_by_secret.erase(key);
+        world_.connections_by_instance.erase(key);
+        for (const auto& other : world_.claims.erase(key))
+            connection_queue_->add(other);
+        connection_queue_->add(key);
+        instance_queue_->add(before->instance);
+        return;
+    }
+    const bool same = before && before->meta.uid == after->meta.uid;
+    if (same && before->meta.generation == after->meta.generation &&
+        before->reconcile_requested_at == after->reconcile_requested_at &&
+        before->force_requested_at == after->force_requested_at)
+        return; // labels, or our own status
+    world_.connections_by_secret.set(key, secrets_of(*after));
+    world_.connections_by_instance.set(key, {after->instance});
+    claim(*after, connections_->target_of(*after));
+    if (!started_) return;
+    const bool spec_changed = !same || before->meta.generation != after->meta.generation;
+    if (spec_changed)
+        connection_queue_->add_at(key, runtime_.now() + spec_settles);
+    else
+        connection_queue_->add(key);
+    if (!same || before->instance != after->instance) {
+        instance_queue_->add(after->instance);
+        if (before) instance_queue_->add(before->instance);
+    }
+}
+
+void Controller::claim(const api::OmniConnection& object, const api::Target& target) {
+    for (const auto& other : world_.claims.set(
+             object.meta.key,
+             {.target = target, .created = object.meta.created, .fields = managed_fields(object)}))
+        if (started_) connection_queue_->add(other);
+}
+
+void Controller::instance_changed(const Instance& before, const Instance& after) {
+    const ObjectKey key = after ? after->meta.key : before->meta.key;
+    if (after && before && before->meta.uid == after->meta.uid &&
+        before->meta.generation == after->meta.generation)
+        return;
+    if (after)
+        world_.instances_by_secret.set(key, secrets_of(*after));
+    else
+        world_.instances_by_secret.erase(key);
+    if (after && after->allowed_from == "Selector" && !watches_namespaces_) {
+        watches_namespaces_ = true;
+        watch_one(world_.namespaces,
+                  kube::WatchSpec{.resource = kube::resources::namespaces, .metadata_only = true},
+                  {});
+    }
+    for (const auto& user : world_.connections_by_instance.users_of(key))
+        if (const auto object = world_.connections.get(user))
+            claim(*object, connections_->target_of(*object));
+    if (!started_) return;
+    instances_->forget_backoff(key);
+    instance_queue_->add(key);
+    wake_connections_of(key);
+}
+
+void Controller::secret_changed(const Secret& before, const Secret& after) {
+    if (!started_) return;
+    const ObjectKey& key = after ? after->meta.key : before->meta.key;
+    for (const auto& user : world_.instances_by_secret.users_of(key)) {
+        instances_->forget_backoff(user);
+        instance_queue_->add(user);
+    }
+    for (const auto& user : world_.connections_by_secret.users_of(key)) {
+        if (after) connections_->secret_changed(user);
+        connection_queue_->add(user);
+    }
+}
+
+void Controller::namespace_changed() {
+    for (const auto& [key, instance] : world_.instances.objects()) {
+        if (instance->allowed_from != "Selector") continue;
+        for (const auto& user : world_.connections_by_instance.users_of(key))
+            if (const auto object = world_.connections.get(user))
+                claim(*object, connections_->target_of(*object));
+        if (started_) wake_connections_of(key);
+    }
+}
+
+void Controller::wake_connections_of(const ObjectKey& instance) {
+    for (const auto& user : world_.connections_by_instance.users_of(instance))
+        connection_queue_->add(user);
+}
+
+// --- what is told ------------------------------------------------------------------------------
+
+ops::Snapshot Controller::snapshot() const {
+    ops::Snapshot out;
+    std::map<std::pair<std::string, std::string>, std::size_t> counts;
+    std::map<ObjectKey, ops::Snapshot::Instance> instances;
+    for (const auto& [key, state] : instances_->states())
+        instances[key] = {
+            .instance = key.str(),
+            .rate_limit_remaining = state.session ? state.session->gate->remaining() : 0,
+            .breaker = state.outcome.reason == reason::unauthorized ? ops::Breaker::open
+                                                                    : ops::Breaker::closed};
+    for (const auto& [key, memory] : connections_->memories()) {
+        const auto object = world_.connections.get(key);
+        if (!object) continue;
+        if (const auto* ready = kube::find_condition(memory.status.conditions, "Ready"))
+            ++counts[{ready->status, ready->reason}];
+        if (const auto pushed = parse_rfc3339(memory.status.last_push_time))
+            out.last_pushes.push_back(
+                {.namespace_name = key.ns, .name = key.name, .time = *pushed});
+        const auto instance = instances.find(object->instance);
+        if (memory.pending_since && instance != instances.end())
+            instance->second.oldest_pending =
+                std::max(instance->second.oldest_pending,
+                         ops::Seconds(runtime_.now() - *memory.pending_since));
+    }
+    for (const auto& [key, count] : counts)
+        out.connections.push_back({.ready = key.first, .reason = key.second, .count = count});
+    for (auto& [key, instance] : instances)
+        out.instances.push_back(std::move(instance));
+    out.queues.push_back({.name = "omniconnection", .depth = connection_queue_->depth()});
+    out.queues.push_back({.name = "omniinstance", .depth = instance_queue_->depth()});
+    return out;
+}
+
+} // namespace oco::reconcile

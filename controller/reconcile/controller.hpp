@@ -1,0 +1,74 @@
+// The reconcile loop: watches feed the World, changes become keys in two queues, and the
+// reconcilers work them off.
+#pragma once
+
+#include "reconcile/connection_reconciler.hpp"
+#include "reconcile/instance_reconciler.hpp"
+#include "work/queue.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace oco::reconcile {
+
+class Controller {
+  public:
+    Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRecorder& events,
+               ops::Metrics& metrics, boost::asio::thread_pool& offload, Settings settings);
+
+    // Fills the stores, then reconciles, until cancelled.
+    asio::awaitable<void> run();
+    // No new work; requests under way go on. See idle().
+    void close();
+    [[nodiscard]] bool idle() const;
+
+    // Whether all stores were filled at least once.
+    [[nodiscard]] bool synced() const;
+    // What stands in the way, for /readyz.
+    [[nodiscard]] std::string trouble() const;
+    // For each scrape.
+    [[nodiscard]] ops::Snapshot snapshot() const;
+
+  private:
+    using Connection = kube::Store<api::OmniConnection>::Pointer;
+    using Instance = kube::Store<api::OmniInstance>::Pointer;
+    using Secret = kube::Store<kube::SecretMeta>::Pointer;
+    using Namespace = kube::Store<NamespaceMeta>::Pointer;
+
+    void connection_changed(const Connection& before, const Connection& after);
+    void instance_changed(const Instance& before, const Instance& after);
+    void secret_changed(const Secret& before, const Secret& after);
+    void namespace_changed();
+    void claim(const api::OmniConnection& object, const api::Target& target);
+    void wake_connections_of(const ObjectKey& instance);
+
+    template<class T>
+    void watch(kube::Store<T>& store, const kube::Resource& resource,
+               std::string_view field_selector, bool metadata_only,
+               std::function<bool(const ObjectKey&)> keep = {});
+    template<class T>
+    void watch_one(kube::Store<T>& store, kube::WatchSpec spec,
+                   std::function<bool(const ObjectKey&)> keep);
+    asio::awaitable<void> wait_synced();
+    asio::awaitable<void> wait_digest_key();
+
+    rt::Runtime& runtime_;
+    kube::Client& client_;
+    Settings settings_;
+    DigestKey digest_key_;
+    ops::Metrics& metrics_;
+    World world_;
+    rt::TaskGroup tasks_;
+    std::unique_ptr<InstanceReconciler> instances_;
+    std::unique_ptr<ConnectionReconciler> connections_;
+    std::unique_ptr<work::Queue<ObjectKey>> instance_queue_;
+    std::unique_ptr<work::Queue<ObjectKey>> connection_queue_;
+    std::vector<std::unique_ptr<kube::WatchSink>> feeds_;
+    std::vector<std::unique_ptr<kube::Watcher>> watchers_;
+    rt::Event progress_;
+    std::string trouble_;
+    bool started_ = false; // the stores are filled: changes lead to work
+    bool watches_namespaces_ = false;
+};
+
+} // namespace oco::reconcile

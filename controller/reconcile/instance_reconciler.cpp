@@ -1,0 +1,379 @@
+#include "reconcile/instance_reconciler.hpp"
+
+#include "base/digest.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "rt/backoff.hpp"
+
+#include <algorithm>
+
+namespace oco::reconcile {
+namespace {
+
+constexpr rt::Duration whoami_interval = std::chrono::minutes(1);
+constexpr rt::BackoffPolicy instance_backoff{.first = std::chrono::seconds(1),
+                                             .longest = std::chrono::minutes(5)};
+constexpr auto never = rt::TimePoint::max();
+
+bool is_visible_ascii(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
+std::string plural(std::size_t count, std::string_view noun) {
+    return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+}
+
+bool key_or_rights(const Error& error) {
+    return error.kind == ErrorClass::unauthorized || error.kind == ErrorClass::forbidden;
+}
+
+} // namespace
+
+Outcome secret_outcome(const Error& error, const ObjectKey& secret) {
+    switch (error.kind) {
+    case ErrorClass::not_found:
+        return outcome(reason::secret_not_found,
+                       "Secret " + secret.str() + " does not exist; create it, and it is used");
+    case ErrorClass::forbidden:
+    case ErrorClass::unauthorized:
+        return outcome(reason::secret_access_denied,
+                       "the operator may not read Secret " + secret.str() +
+                           "; give its service account `get` on secrets there");
+    default:
+        return outcome(reason::progressing,
+                       "Secret " + secret.str() + " could not be read: " + error.message);
+    }
+}
+
+Outcome missing_key_outcome(const ObjectKey& secret, const std::string& key) {
+    return outcome(reason::secret_key_not_found, "Secret " + secret.str() + " has no key \"" + key +
+                                                     "\"; add it, or name another");
+}
+
+void settle_slot(Services& services, work::Gate& gate, work::RateBudget::Slot slot,
+                 const std::optional<Error>& error, const ObjectKey& instance) {
+    if (error && error->http_status == 0) {
+        gate.unanswered(slot, services.runtime.now());
+        return;
+    }
+    gate.answered(slot);
+    if (error && error->kind == ErrorClass::rate_limited) {
+        services.metrics.rate_limited(instance.str());
+        gate.rate_limited(error->retry_after);
+    } else {
+        gate.accepted();
+    }
+}
+
+InstanceReconciler::InstanceReconciler(Services services, const World& world, rt::TaskGroup& tasks,
+                                       Hooks hooks)
+    : services_(services), world_(world), tasks_(tasks), hooks_(std::move(hooks)) {}
+
+const InstanceState* InstanceReconciler::find(const ObjectKey& key) const {
+    const auto it = states_.find(key);
+    return it == states_.end() ? nullptr : &it->second;
+}
+
+void InstanceReconciler::want_directory(const ObjectKey& key) {
+    if (const auto it = states_.find(key); it != states_.end()) {
+        it->second.directory_wanted = true;
+        hooks_.again(key);
+    }
+}
+
+void InstanceReconciler::doubt_key(const ObjectKey& key) {
+    if (const auto it = states_.find(key); it != states_.end()) {
+        it->second.key_doubted = true;
+        hooks_.again(key);
+    }
+}
+
+void InstanceReconciler::forget_backoff(const ObjectKey& key) {
+    if (const auto it = states_.find(key); it != states_.end()) it->second.next_attempt.reset();
+}
+
+asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
+    const Instance instance = world_.instances.get(key);
+    if (!instance) {
+        if (states_.erase(key) != 0) services_.metrics.forget_instance(key.str());
+        hooks_.changed(key);
+        co_return;
+    }
+    const auto started = services_.runtime.now();
+    InstanceState& state = states_[key];
+    if (state.uid != instance->meta.uid) {
+        state = {};
+        state.uid = instance->meta.uid;
+        state.status = instance->status;
+        services_.metrics.add_instance(key.str());
+    }
+    const bool was_usable = state.usable;
+    const auto read_before = state.directory.read_at;
+    const auto verified_before = state.key_verified_at;
+    const std::string said_before = state.outcome.reason + state.outcome.message;
+    state.outcome = co_await examine(instance, state);
+    const bool news = was_usable != state.usable || read_before != state.directory.read_at ||
+                      verified_before != state.key_verified_at ||
+                      said_before != state.outcome.reason + state.outcome.message;
+    if (news) hooks_.changed(key);
+    co_await write_status(instance, state);
+    if (state.outcome.again && *state.outcome.again != never)
+        hooks_.again_at(key, *state.outcome.again);
+    services_.metrics.reconciled("OmniInstance",
+                                 state.outcome.shape == Shape::ready ? "success" : "failure",
+                                 ops::Seconds(services_.runtime.now() - started));
+}
+
+asio::awaitable<Outcome> InstanceReconciler::examine(Instance instance, InstanceState& state) {
+    if (instance->suspend) {
+        state.usable = false;
+        co_return outcome(reason::suspended, "spec.suspend is true: nothing is sent to Omni");
+    }
+    if (auto problem = co_await prepare_session(instance, state)) {
+        state.usable = false;
+        co_return *problem;
+    }
+    const bool due = !state.usable || state.directory_wanted || state.key_doubted;
+    if (!due) co_return state.outcome;
+    if (state.next_attempt && services_.runtime.now() < *state.next_attempt) {
+        Outcome same = state.outcome;
+        same.again = state.next_attempt;
+        co_return same;
+    }
+    if (state.key_doubted || state.outcome.reason == reason::unauthorized)
+        co_return co_await ask_whoami(instance, state);
+    co_return co_await verify(instance, state);
+}
+
+asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_session(Instance instance,
+                                                                            InstanceState& state) {
+    const std::string& ns = instance->meta.key.ns;
+    const auto url = parse_base_url(instance->base_url);
+    if (!url || !services_.settings.allowed_hosts.allows(*url))
+        co_return outcome(reason::host_not_allowed,
+                          url ? "spec.baseURL: host " + url->label() +
+                                    " is not allowed by the operator's --allowed-hosts"
+                              : url.error().message);
+    if (!url->https && !services_.settings.allow_http)
+        co_return outcome(reason::host_not_allowed,
+                          "spec.baseURL: http is refused, since keys would travel readable; use "
+                          "https (tests may set --insecure-allow-http)");
+
+    const ObjectKey token_key{.ns = ns, .name = instance->api_token.name};
+    auto read =
+        co_await kube::read_secret(services_.kube, token_key, {instance->api_token.key}, "");
+    if (!read) co_return secret_outcome(read.error(), token_key);
+    const auto value = read->values.find(instance->api_token.key);
+    if (value == read->values.end())
+        co_return missing_key_outcome(token_key, instance->api_token.key);
+    const SecretBytes token{trim(value->second.expose())};
+    if (token.empty() || !is_visible_ascii(token.expose()))
+        co_return outcome(reason::invalid_credential,
+                          "Secret " + token_key.str() + ", key \"" + instance->api_token.key +
+                              "\": an API token is one word of visible ASCII characters");
+
+    std::string ca_pem;
+    if (instance->ca_bundle) {
+        const ObjectKey ca_key{.ns = ns, .name = instance->ca_bundle->name};
+        auto ca =
+            co_await kube::read_secret(services_.kube, ca_key, {instance->ca_bundle->key}, "");
+        if (!ca) co_return secret_outcome(ca.error(), ca_key);
+        const auto pem = ca->values.find(instance->ca_bundle->key);
+        if (pem == ca->values.end())
+            co_return missing_key_outcome(ca_key, instance->ca_bundle->key);
+        ca_pem = pem->second.expose();
+    }
+
+    const std::string identity =
+        fingerprint(instance->base_url + '\0' + fingerprint(token.expose()) + '\0' + ca_pem);
+    if (state.session && state.session_identity == identity) {
+        state.session->gate->set_limit(static_cast<int>(instance->requests_per_minute));
+        co_return std::nullopt;
+    }
+    rt::Endpoint endpoint{.host = url->host, .port = url->port};
+    if (url->https) {
+        auto tls = rt::make_tls_context({.extra_ca_pem = ca_pem});
+        if (!tls)
+            co_return outcome(reason::invalid_credential,
+                              "spec.caBundleSecretRef: " + tls.error().message);
+        endpoint.tls = *tls;
+    }
+    state.session = std::make_shared<Session>(
+        services_.runtime, std::move(endpoint), services_.settings.user_agent, token,
+        gate_of(*instance, *url, token),
+        [&metrics = services_.metrics,
+         name = instance->meta.key.str()](std::string_view method, int code, rt::Duration took) {
+            metrics.omni_request(name, method, code, ops::Seconds(took));
+        });
+    state.session_identity = identity;
+    state.usable = false;
+    state.directory = {};
+    state.key_verified_at.reset();
+    state.last_whoami.reset();
+    state.next_attempt.reset();
+    state.key_doubted = false;
+    state.failures = 0;
+    state.outcome = outcome(reason::progressing, "the key is being checked");
+    co_return std::nullopt;
+}
+
+std::shared_ptr<work::Gate> InstanceReconciler::gate_of(const api::OmniInstance& instance,
+                                                        const BaseUrl& url,
+                                                        const SecretBytes& token) {
+    auto& gate = gates_[url.label() + " " + fingerprint(token.expose())];
+    if (!gate) {
+        gate = std::make_shared<work::Gate>(services_.runtime,
+                                            static_cast<int>(instance.requests_per_minute));
+        tasks_.spawn(gate->run());
+    }
+    gate->set_limit(static_cast<int>(instance.requests_per_minute));
+    return gate;
+}
+
+asio::awaitable<Outcome> InstanceReconciler::verify(Instance instance, InstanceState& state) {
+    const ObjectKey key = instance->meta.key;
+    const auto session = state.session;
+    const auto slot = session->gate->enter("instance " + key.str(), work::Priority::credential,
+                                           [this, key] { hooks_.again(key); });
+    if (!slot)
+        co_return outcome(reason::rate_limited,
+                          "waiting for a free slot of the key's requests per minute");
+    const bool list_refused = state.directory.refused;
+    state.directory_wanted = false;
+    auto list = co_await session->omni.list_connections();
+    settle_slot(services_, *session->gate, *slot,
+                list.has_error() ? std::optional(list.error()) : std::nullopt, key);
+    if (session != state.session)
+        co_return state.outcome; // another key meanwhile: its own reconcile follows
+    const auto now = services_.runtime.now();
+    if (!list) {
+        const bool unreadable =
+            key_or_rights(list.error()) || list.error().kind == ErrorClass::not_found;
+        if (unreadable) {
+            state.directory = {.by_id = {}, .read_at = now, .refused = true};
+            if (list_refused && state.usable) co_return state.outcome;
+            co_return co_await ask_whoami(instance, state);
+        }
+        co_return failed(instance, state, list.error());
+    }
+    state.directory = {.by_id = {}, .read_at = now, .refused = false};
+    for (auto& info : *list) {
+        const std::string id = info.id;
+        state.directory.by_id.insert_or_assign(id, std::move(info));
+    }
+    state.usable = true;
+    state.key_verified_at = now;
+    state.failures = 0;
+    state.next_attempt.reset();
+    co_return outcome(reason::synced, "the key is accepted; it sees " +
+                                          plural(state.directory.by_id.size(), "connection"));
+}
+
+asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, InstanceState& state) {
+    const ObjectKey key = instance->meta.key;
+    const auto session = state.session;
+    const auto now = services_.runtime.now();
+    if (state.last_whoami && now < *state.last_whoami + whoami_interval) {
+        Outcome same = state.outcome; // one question a minute is enough for a key
+        same.again = *state.last_whoami + whoami_interval;
+        co_return same;
+    }
+    const auto slot = session->gate->enter("instance " + key.str(), work::Priority::credential,
+                                           [this, key] { hooks_.again(key); });
+    if (!slot)
+        co_return outcome(reason::rate_limited,
+                          "waiting for a free slot of the key's requests per minute");
+    state.last_whoami = now;
+    auto answer = co_await session->omni.whoami();
+    settle_slot(services_, *session->gate, *slot,
+                answer.has_error() ? std::optional(answer.error()) : std::nullopt, key);
+    if (session != state.session) co_return state.outcome;
+    if (answer) {
+        state.key_doubted = false;
+        state.key_verified_at = services_.runtime.now();
+        state.failures = 0;
+        state.next_attempt.reset();
+        if (!state.usable && !state.directory.refused) co_return co_await verify(instance, state);
+        state.usable = true;
+        co_return outcome(reason::synced,
+                          state.directory.refused
+                              ? "the key is accepted, but may not list connections: dialects "
+                                "cannot be checked"
+                              : "the key is accepted");
+    }
+    if (!key_or_rights(answer.error())) co_return failed(instance, state, answer.error());
+    state.usable = false;
+    state.key_doubted = false;
+    Outcome refused = outcome(reason::unauthorized,
+                              "Omni refuses the API key; put a valid one into Secret " + key.ns +
+                                  "/" + instance->api_token.name + ". " + answer.error().message);
+    state.next_attempt = services_.runtime.now() + whoami_interval;
+    refused.again = state.next_attempt;
+    co_return refused;
+}
+
+Outcome InstanceReconciler::failed(const Instance& /*instance*/, InstanceState& state,
+                                   const Error& error) {
+    if (!state.usable || state.directory.read_at)
+        state.directory_wanted = true; // what failed is still to be done
+    if (error.kind == ErrorClass::rate_limited) {
+        Outcome limited = outcome(reason::rate_limited, error.message);
+        limited.again = services_.runtime.now() + std::chrono::seconds(1);
+        return limited;
+    }
+    ++state.failures;
+    state.next_attempt =
+        services_.runtime.now() + rt::backoff(services_.runtime, instance_backoff, state.failures);
+    Outcome out = outcome(error.kind == ErrorClass::tls ? reason::tls_verification_failed
+                                                        : reason::omni_unavailable,
+                          error.message);
+    out.again = state.next_attempt;
+    return out;
+}
+
+asio::awaitable<void> InstanceReconciler::write_status(Instance instance, InstanceState& state) {
+    api::OmniInstance::Status next = state.status;
+    next.observed_generation = instance->meta.generation;
+    next.connections = static_cast<std::int64_t>(
+        world_.connections_by_instance.users_of(instance->meta.key).size());
+    kube::set_conditions(next.conditions, conditions_of(state.outcome, instance->meta.generation),
+                         services_.runtime.wall_now());
+    if (next == state.status) co_return;
+    const auto* before = kube::find_condition(state.status.conditions, "Ready");
+    const bool news = before == nullptr || before->reason != state.outcome.reason;
+    json::Writer body;
+    body.begin_object().field("metadata").begin_object().member("uid", instance->meta.uid);
+    body.end_object().field("status");
+    encode(body, next);
+    body.end_object();
+    auto done = co_await services_.kube.merge_patch(
+        kube::resources::omni_instances.object(instance->meta.key.ns, instance->meta.key.name) +
+            "/status",
+        body.str());
+    if (!done) {
+        if (done.error().kind == ErrorClass::not_found || done.error().kind == ErrorClass::conflict)
+            co_return; // deleted meanwhile
+        log::warn("status not written", {{"kind", "OmniInstance"},
+                                         {"object", instance->meta.key.str()},
+                                         {"error", done.error().message}});
+        hooks_.again_at(instance->meta.key, services_.runtime.now() + std::chrono::seconds(2));
+        co_return;
+    }
+    state.status = std::move(next);
+    if (!news) co_return;
+    log::info("instance", {{"object", instance->meta.key.str()},
+                           {"reason", state.outcome.reason},
+                           {"message", state.outcome.message}});
+    services_.events.record(
+        {.regarding = {.api_version = "omniconnection.io/v1alpha1",
+                       .kind = "OmniInstance",
+                       .meta = instance->meta},
+         .type = state.outcome.shape == Shape::ready || state.outcome.shape == Shape::progressing
+                     ? kube::EventType::normal
+                     : kube::EventType::warning,
+         .reason = state.outcome.reason,
+         .action = "Reconcile",
+         .note = state.outcome.message});
+}
+
+} // namespace oco::reconcile

@@ -1,0 +1,48 @@
+// What the operator remembers of one OmniConnection between reconciles, beyond its status.
+#pragma once
+
+#include "api/omni_connection.hpp"
+#include "reconcile/outcome.hpp"
+#include "reconcile/plan.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace oco::reconcile {
+
+// A value that was sent although an earlier attempt with another value is unaccounted for, and may
+// still be carried out: it is sent once more before it counts.
+struct Settling {
+    std::string digest;
+    rt::TimePoint due{};
+};
+
+struct Memory {
+    std::string uid;
+    std::int64_t generation = 0;
+    api::OmniConnection::Status status; // as last written; nobody else writes it
+    Outcome outcome;                    // of the last reconcile
+
+    // Digest of the value of the last attempt whose outcome is not known, by field.
+    std::map<omni::Field, std::string> unknown;
+    std::map<omni::Field, Settling> settling;
+    Refusals refusals;
+    std::string refusal_message;
+
+    // Failures in a row of the attempt described by `attempt`; something else is tried at once.
+    std::string attempt;
+    int failures = 0;
+    std::optional<rt::TimePoint> next_attempt;
+
+    std::optional<rt::TimePoint> key_refused_at; // a PATCH was answered 401 or 403
+    std::string key_refused_message;
+    std::optional<rt::TimePoint> not_found_at; // Omni did not know the connection
+    std::optional<rt::TimePoint> lookup_since; // waits for a list read after this
+
+    std::optional<rt::TimePoint> pending_since;     // something wanted is not in Omni yet
+    std::optional<rt::TimePoint> secret_changed_at; // observed, and not accepted yet
+    std::optional<rt::TimePoint> waiting_since;     // a momentary outcome has lasted from here
+};
+
+} // namespace oco::reconcile

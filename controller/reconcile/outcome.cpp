@@ -1,0 +1,57 @@
+#include "reconcile/outcome.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace oco::reconcile {
+namespace {
+
+constexpr std::array progressing_reasons{reason::progressing, reason::rate_limited};
+constexpr std::array failing_reasons{reason::secret_not_found,       reason::secret_key_not_found,
+                                     reason::secret_access_denied,   reason::instance_not_found,
+                                     reason::instance_not_ready,     reason::omni_unavailable,
+                                     reason::tls_verification_failed};
+constexpr std::array ready_reasons{reason::synced, reason::suspended};
+
+template<std::size_t N>
+bool contains(const std::array<std::string_view, N>& list, std::string_view reason) {
+    return std::ranges::find(list, reason) != list.end();
+}
+
+std::string_view ready_status(Shape shape) {
+    return shape == Shape::ready ? "True" : shape == Shape::progressing ? "Unknown" : "False";
+}
+
+} // namespace
+
+Shape shape_of(std::string_view reason) {
+    return contains(ready_reasons, reason)         ? Shape::ready
+           : contains(progressing_reasons, reason) ? Shape::progressing
+           : contains(failing_reasons, reason)     ? Shape::failing
+                                                   : Shape::stalled;
+}
+
+Outcome outcome(std::string_view reason, std::string message) {
+    return {
+        .shape = shape_of(reason), .reason = std::string(reason), .message = printable(message)};
+}
+
+std::vector<kube::Condition> conditions_of(const Outcome& outcome, std::int64_t generation) {
+    std::vector<kube::Condition> out;
+    const auto add = [&](std::string_view type, std::string_view status) {
+        out.push_back({.type = std::string(type),
+                       .status = std::string(status),
+                       .reason = outcome.reason,
+                       .message = outcome.message,
+                       .observed_generation = generation});
+    };
+    add("Ready", ready_status(outcome.shape));
+    if (outcome.shape == Shape::progressing || outcome.shape == Shape::failing)
+        add("Reconciling", "True");
+    if (outcome.shape == Shape::stalled) add("Stalled", "True");
+    return out;
+}
+
+} // namespace oco::reconcile

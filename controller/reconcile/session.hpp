@@ -1,0 +1,35 @@
+// One Omni organization with one key, ready to be called.
+#pragma once
+
+#include "omni/client.hpp"
+#include "reconcile/hosts.hpp"
+#include "work/gate.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace oco::reconcile {
+
+// Replaced as a whole when the address, the token or the trust anchors change; calls under way
+// keep the old one alive.
+struct Session {
+    Session(rt::Runtime& runtime, rt::Endpoint endpoint, std::string user_agent,
+            const SecretBytes& token, std::shared_ptr<work::Gate> budget, omni::Observer observer)
+        : http(runtime, std::move(endpoint),
+               {.user_agent = std::move(user_agent), .body_limit = std::size_t{64} << 20}),
+          omni(runtime, http, token, std::move(observer)), gate(std::move(budget)) {}
+
+    http::Client http;
+    omni::Client omni;
+    std::shared_ptr<work::Gate> gate;
+};
+
+// What the last list told of the connections that the key may see.
+struct Directory {
+    std::map<std::string, omni::ConnectionInfo> by_id;
+    std::optional<rt::TimePoint> read_at;
+    bool refused = false; // the key is good, but may not list (403, 404)
+};
+
+} // namespace oco::reconcile

@@ -1,0 +1,63 @@
+#include "rt/task_group.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <cassert>
+
+namespace oco::rt {
+namespace {
+
+bool is_cancellation(const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const boost::system::system_error& error) {
+        return error.code() == asio::error::operation_aborted;
+    } catch (...) {
+        return false;
+    }
+}
+
+} // namespace
+
+TaskGroup::~TaskGroup() {
+    assert(tasks_.empty() && "join a task group before it goes");
+}
+
+void TaskGroup::spawn(asio::awaitable<void> task) {
+    if (cancelled_) return;
+    const auto entry = tasks_.emplace(tasks_.end());
+    asio::co_spawn(runtime_.executor(), std::move(task),
+                   asio::bind_cancellation_slot(entry->slot(),
+                                                [this, entry](const std::exception_ptr& failure) {
+                                                    finish(entry, failure);
+                                                }));
+}
+
+void TaskGroup::finish(Tasks::iterator task, const std::exception_ptr& failure) {
+    tasks_.erase(task);
+    if (failure && !is_cancellation(failure)) {
+        if (!failure_) failure_ = failure;
+        cancel();
+    }
+    changed_.notify();
+}
+
+void TaskGroup::cancel() {
+    cancelled_ = true;
+    // Emitting may end a task at once, which takes it out of the list.
+    for (auto it = tasks_.begin(); it != tasks_.end();) {
+        const auto current = it++;
+        current->emit(asio::cancellation_type::terminal);
+    }
+}
+
+asio::awaitable<void> TaskGroup::join() {
+    while (!tasks_.empty())
+        co_await changed_.wait();
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+} // namespace oco::rt

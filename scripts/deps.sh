@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that building, testing and linting need, if any is missing. Newer
+# Debian and Ubuntu have most of them under the same names.
+set -euo pipefail
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+packages=(
+    # to build
+    clang-16 lld-16 cmake ninja-build ccache git
+    libboost1.81-dev libssl-dev libyaml-cpp-dev rapidjson-dev prometheus-cpp-dev libcli11-dev
+    # to test, with sanitizers, and a control plane (Go, where it is missing, needs venv)
+    doctest-dev libclang-rt-16-dev llvm-16 python3 python3-pytest python3-venv openssl ca-certificates
+    # to lint
+    clang-format-16 clang-tidy-16 shellcheck python3-yaml python3-pyflakes
+)
+
+is_installed() {
+    [[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
+}
+
+missing=()
+for package in "${packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+command -v apt-get >/dev/null ||
+    fail "needs these Debian packages, and there is no apt-get here: ${missing[*]}"
+as_root=()
+if ((EUID != 0)); then
+    command -v sudo >/dev/null || fail "run as root, or install: apt-get install ${missing[*]}"
+    as_root=(sudo)
+fi
+
+step "installing Debian packages: ${missing[*]}"
+apt_get() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get \
+        -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
+}
+apt_get update -q >/dev/null || fail "apt-get update failed; see above"
+# Output to a file, since apt's is long; what went wrong is shown.
+log="$(mktemp)"
+trap 'rm -f -- "$log"' EXIT
+started=$SECONDS
+apt_get install -y -q --no-install-recommends "${missing[@]}" >"$log" 2>&1 &
+install=$!
+while kill -0 "$install" 2>/dev/null; do
+    for ((i = 0; i < 100; i++)); do
+        kill -0 "$install" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -0 "$install" 2>/dev/null || break
+    printf 'installing, %d s so far: %s\n' "$((SECONDS - started))" "$(tail -n 1 "$log" | cut -c1-80)"
+done
+if ! wait "$install"; then
+    cat -- "$log" >&2
+    fail "apt-get install failed; see above"
+fi
+printf 'installed in %d s\n' "$((SECONDS - started))"

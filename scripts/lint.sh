@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# lint.sh [--format]: all checks that need no build; --format only formats the C++ in place. Goes on
+# after a finding, and ends with 1 if there was one.
+set -euo pipefail
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+# files PATTERN...: ours of these names, sorted.
+files() {
+    local names=() pattern
+    for pattern in "$@"; do
+        names+=(-o -name "$pattern")
+    done
+    find . \( -path ./build -o -path ./.git \) -prune -o -type f \( "${names[@]:1}" \) -printf '%P\n' |
+        sort
+}
+
+mapfile -t cpp < <(files '*.cpp' '*.hpp')
+if [[ "${1:-}" == --format ]]; then
+    clang-format-16 -i "${cpp[@]}"
+    exit
+fi
+
+failed=()
+
+# check NAME COMMAND...: runs it and remembers a failure.
+check() {
+    local name=$1
+    shift
+    step "$name"
+    "$@" || failed+=("$name")
+}
+
+parse_yaml() {
+    "$python" - "$@" <<'END'
+import sys, yaml
+bad = 0
+for path in sys.argv[1:]:
+    try:
+        with open(path) as file:
+            for _ in yaml.safe_load_all(file): pass
+    except yaml.YAMLError as error:
+        print(f"{path}: {error}")
+        bad = 1
+sys.exit(bad)
+END
+}
+
+tidy() {
+    cmake --preset tidy >build/tidy.configure.log 2>&1 || {
+        cat build/tidy.configure.log
+        return 1
+    }
+    nice "$python" scripts/tidy.py build/tidy "$(jobs)"
+}
+
+mkdir -p build
+mapfile -t shell < <({
+    files '*.sh'
+    echo .ci/run
+} | sort)
+mapfile -t py < <(files '*.py')
+# A chart's templates are YAML only once they are rendered.
+mapfile -t yaml < <(files '*.yaml' '*.yml' .clang-format .clang-tidy | grep -v '/templates/')
+
+check "clang-format: ${#cpp[@]} files (make format mends)" \
+    clang-format-16 --dry-run -Werror "${cpp[@]}"
+check "house rules: tests/tidy/forbidden.sh" tests/tidy/forbidden.sh
+check "shellcheck: ${#shell[@]} files" shellcheck --external-sources --source-path=SCRIPTDIR "${shell[@]}"
+check "pyflakes: ${#py[@]} files" "$python" -m pyflakes "${py[@]}"
+check "YAML: ${#yaml[@]} files" parse_yaml "${yaml[@]}"
+check "README.md shows deploy/samples as they are" "$python" tests/tidy/samples.py
+check "clang-tidy" tidy
+
+if ((${#failed[@]})); then
+    printf '\nlint failed:\n' >&2
+    printf '  %s\n' "${failed[@]}" >&2
+    exit 1
+fi
+printf '\nlint: nothing found\n'

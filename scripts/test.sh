@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Builds and runs all tests: unit tests under sanitizers, then everything as it is shipped.
+set -euo pipefail
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+step "control plane: etcd, kube-apiserver, kubectl"
+CONTROL_PLANE_BIN="$(tests/control-plane/build.sh | tail -n 1)"
+export CONTROL_PLANE_BIN
+
+scripts/build.sh release
+scripts/build.sh asan-ubsan unit emulator_unit
+
+step "unit tests, with address and undefined-behaviour sanitizers"
+ASAN_SYMBOLIZER_PATH="$(command -v llvm-symbolizer-16 || true)"
+export ASAN_SYMBOLIZER_PATH UBSAN_OPTIONS=print_stacktrace=1
+ctest --preset asan-ubsan --label-regex '^unit$' --no-tests=error
+
+step "all tests, as shipped"
+ctest --preset release --no-tests=error

@@ -1,0 +1,93 @@
+"""tidy.py BUILD_DIR JOBS: runs clang-tidy over each file of BUILD_DIR/compile_commands.json.
+
+A file without a finding is not looked at again until something that it is compiled from, its
+command or .clang-tidy changes: BUILD_DIR/tidy-clean/ holds a mark for each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+CLANG_TIDY = "clang-tidy-16"
+ROOT = Path(__file__).resolve().parents[1]
+QUIET = ("warnings generated", "warning generated", "Suppressed ", "warnings treated as errors")
+
+
+def preprocessed(entry: dict[str, str]) -> bytes:
+    """What the compiler would see, comments included: a NOLINT is one."""
+    command = shlex.split(entry["command"])
+    output = command.index("-o")
+    del command[output : output + 2]
+    done = subprocess.run(
+        [*command, "-E", "-CC", "-w"], cwd=entry["directory"], capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        # clang-tidy will say why.
+        return b""
+    return done.stdout
+
+
+def check(entry: dict[str, str], build: Path, marks: Path) -> tuple[str, float | None]:
+    """What was found, and how long it took: None if nothing has changed since it was clean."""
+    source = preprocessed(entry)
+    settings = (ROOT / ".clang-tidy").read_bytes()
+    key = hashlib.sha256(b"\0".join((settings, entry["command"].encode(), source))).hexdigest()
+    mark = marks / key
+    if source and mark.exists():
+        return "", None
+    started = time.monotonic()
+    done = subprocess.run(
+        [CLANG_TIDY, "-p", str(build), "--quiet", entry["file"]],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    found = "\n".join(
+        line for line in done.stdout.splitlines() if not any(text in line for text in QUIET)
+    ).strip()
+    if done.returncode == 0 and not found:
+        mark.touch()
+    elif not found:
+        found = f"{CLANG_TIDY} ended with {done.returncode}"
+    return found.replace(f"{ROOT}/", ""), time.monotonic() - started
+
+
+def main() -> int:
+    build, jobs = Path(sys.argv[1]).resolve(), int(sys.argv[2])
+    entries = json.loads((build / "compile_commands.json").read_text())
+    entries = list({entry["file"]: entry for entry in entries}.values())
+    marks = build / "tidy-clean"
+    marks.mkdir(exist_ok=True)
+    failed = unchanged = done = 0
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(check, entry, build, marks): entry["file"] for entry in entries}
+        for future in as_completed(running):
+            found, seconds = future.result()
+            done += 1
+            name = Path(running[future]).relative_to(ROOT)
+            if seconds is None:
+                unchanged += 1
+                continue
+            failed += bool(found)
+            print(f"[{done}/{len(entries)}] {name} {seconds:.0f} s{': FAILED' if found else ''}")
+            if found:
+                print(found)
+            sys.stdout.flush()
+    print(
+        f"clang-tidy: {len(entries)} files, {failed} with findings, "
+        f"{unchanged} unchanged since they were clean"
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

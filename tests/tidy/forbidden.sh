@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# House rules that no tool knows. Prints each line that breaks one and ends with 1 if there is any.
+#
+# - Time, randomness, waiting and the environment come through rt::Runtime: only its system
+#   implementation and main.cpp, which put the program together, may ask the system.
+# - Every task has an owner that joins it: no asio::detached.
+# - Tests wait for a condition with a deadline (wait_until in tests/support/control_plane.py), or on
+#   virtual time, never by sleeping.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
+
+found=0
+
+# forbid REASON PATTERN FILE...: what stands before a comment counts. The pattern is awk's.
+forbid() {
+    local reason=$1 pattern=$2
+    shift 2
+    (($#)) || return 0
+    PATTERN="$pattern" REASON="$reason" awk '
+        { code = $0; sub(FILENAME ~ /\.(py|sh)$/ ? /#.*/ : /\/\/.*/, "", code) }
+        code ~ ENVIRON["PATTERN"] { printf "%s:%d: %s: %s\n", FILENAME, FNR, ENVIRON["REASON"], $0; bad = 1 }
+        END { exit bad }
+    ' "$@" || found=1
+}
+
+mapfile -t sources < <(find controller \( -name '*.cpp' -o -name '*.hpp' \) \
+    -not -path 'controller/rt/system_runtime.*' -not -path controller/main.cpp | sort)
+forbid 'goes through rt::Runtime' \
+    '(steady|system|high_resolution)_clock::now|random_device|getenv|this_thread::|std::rand[(]' \
+    "${sources[@]}"
+mapfile -t sources < <(find controller \( -name '*.cpp' -o -name '*.hpp' \) | sort)
+forbid 'every task has an owner that joins it' 'detached' "${sources[@]}"
+
+# Excepted: the one place that polls, and a heartbeat of a build.
+mapfile -t sources < <(find tests demo \( -name '*.cpp' -o -name '*.hpp' -o -name '*.py' -o -name '*.sh' \) \
+    -not -path tests/support/control_plane.py -not -path tests/control-plane/build.sh \
+    -not -path tests/tidy/forbidden.sh | sort)
+forbid 'wait for a condition with a deadline' \
+    'this_thread::sleep|usleep|time[.]sleep|^[[:space:]]*sleep[[:space:]]+[0-9]' "${sources[@]}"
+
+exit "$found"

@@ -1,0 +1,74 @@
+// Bytes, text and digests.
+#include "base/base64.hpp"
+#include "base/digest.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace oco;
+
+TEST_CASE("SecretBytes grows, shrinks and moves like a buffer") {
+    SecretBytes bytes("hello");
+    bytes.append(" world");
+    CHECK(bytes.expose() == "hello world");
+    bytes.erase_front(6);
+    CHECK(bytes.expose() == "world");
+    SecretBytes moved = std::move(bytes);
+    CHECK(moved.expose() == "world");
+    CHECK(moved.clone().expose() == "world");
+    moved.resize(7);
+    CHECK(moved.expose() == std::string_view("world\0\0", 7));
+    moved.clear();
+    CHECK(moved.empty());
+}
+
+TEST_CASE("base64 both ways, and what is none") {
+    for (const std::string text : {"", "a", "ab", "abc", "abcd", "\x01\xff\x00 zz"}) {
+        const auto decoded = base64::decode(base64::encode(text));
+        REQUIRE(decoded.has_value());
+        CHECK(decoded->expose() == text);
+    }
+    CHECK(base64::encode("abcd") == "YWJjZA==");
+    for (const auto* bad : {"a", "abc", "ab=c", "a===", "ab!d"}) {
+        CAPTURE(bad);
+        CHECK(base64::decode(bad).has_error());
+    }
+}
+
+TEST_CASE("a digest depends on the key, the parts and where they part") {
+    const SecretBytes key("k1");
+    const auto digest = keyed_digest(key, {"ab", "c"});
+    CHECK(digest.size() == 64);
+    CHECK(digest == keyed_digest(key, {"ab", "c"}));
+    CHECK(digest != keyed_digest(key, {"a", "bc"}));
+    CHECK(digest != keyed_digest(key, {"abc"}));
+    CHECK(digest != keyed_digest(SecretBytes("k2"), {"ab", "c"}));
+    // RFC 4231, test case 2, but for our length prefix: the plain fingerprint is SHA-256 itself.
+    CHECK(fingerprint("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST_CASE("printable text is short, one line, and whole characters") {
+    CHECK(printable("a\n\tb\x1b[31m") == "a b [31m");
+    CHECK(printable("caf\xc3\xa9") == "caf\xc3\xa9");
+    CHECK(printable("\xff\xfe") == "??");
+    CHECK(printable("abcdefgh", 5) == "ab...");
+    CHECK(printable("\xc3\xa9\xc3\xa9\xc3\xa9", 5) == "\xc3\xa9...");
+}
+
+TEST_CASE("a shared run of eight bytes is found") {
+    CHECK(shares_run("the password is hunter22 ok", "xxhunter22"));
+    CHECK_FALSE(shares_run("the password is wrong", "hunter22hunter"));
+    CHECK(shares_run("got abc", "abc"));
+    CHECK_FALSE(shares_run("got ab", "abc"));
+}
+
+TEST_CASE("JSON from outside is bounded") {
+    CHECK(json::parse(R"({"a":{"b":"c"}})").has_value());
+    CHECK(json::parse(std::string(60, '[') + std::string(60, ']')).has_value());
+    CHECK(json::parse(std::string(100000, '[')).has_error());
+    CHECK(json::parse(std::string(65, '[') + std::string(65, ']')).has_error());
+    CHECK(json::parse(std::string_view("{}\0{", 4)).has_error());
+    CHECK(json::parse("{\"a\":\"\xff\"}").has_error());
+    CHECK(json::parse("").has_error());
+}

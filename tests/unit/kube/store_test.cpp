@@ -1,0 +1,79 @@
+// A relist yields the deletes that were missed.
+#include "kube/secret.hpp"
+#include "kube/store.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace oco;
+using namespace oco::kube;
+
+namespace {
+
+json::Document object(const std::string& name, const std::string& version,
+                      const std::string& uid = "u", const std::string& ns = "a") {
+    auto document =
+        json::parse(R"({"metadata":{"namespace":")" + ns + R"(","name":")" + name + R"(","uid":")" +
+                    uid + R"(","resourceVersion":")" + version + "\"}}");
+    REQUIRE(document.has_value());
+    return std::move(*document);
+}
+
+struct Fixture {
+    std::vector<std::string> heard;
+    Store<SecretMeta> store{[this](const auto& before, const auto& after) {
+        heard.push_back((after ? after : before)->meta.key.name + (!before  ? " new"
+                                                                   : !after ? " gone"
+                                                                            : " changed"));
+    }};
+    StoreFeed<SecretMeta> feed{store, ""};
+
+    void list(const std::vector<json::Document>& objects) {
+        feed.list_begins();
+        for (const auto& item : objects)
+            feed.listed(item);
+        feed.list_ends();
+    }
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a list, events, and a list that misses one") {
+    std::vector<json::Document> first;
+    first.push_back(object("one", "1"));
+    first.push_back(object("two", "2"));
+    list(first);
+    feed.changed(object("one", "3"));
+    feed.changed(object("one", "3")); // repeated
+    CHECK(heard == std::vector<std::string>{"one new", "two new", "one changed"});
+    heard.clear();
+    std::vector<json::Document> second;
+    second.push_back(object("one", "3"));
+    second.push_back(object("three", "4"));
+    list(second);
+    CHECK(heard == std::vector<std::string>{"three new", "two gone"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a delete of an earlier incarnation is not taken for the new one's") {
+    feed.changed(object("one", "1", "old"));
+    feed.changed(object("one", "5", "new"));
+    feed.deleted(object("one", "4", "old"));
+    CHECK(store.get({.ns = "a", .name = "one"}) != nullptr);
+    feed.deleted(object("one", "6", "new"));
+    CHECK(store.get({.ns = "a", .name = "one"}) == nullptr);
+}
+
+TEST_CASE("a feed of one namespace leaves the others alone, and keeps what is wanted") {
+    Store<SecretMeta> store{[](const auto&, const auto&) {
+    }};
+    StoreFeed<SecretMeta> a(store, "a", [](const ObjectKey& key) { return key.name != "no"; });
+    StoreFeed<SecretMeta> b(store, "b");
+    b.changed(object("x", "1", "u", "b"));
+    a.list_begins();
+    a.listed(object("yes", "2"));
+    a.listed(object("no", "3"));
+    a.list_ends();
+    CHECK(store.objects().size() == 2);
+    a.list_begins();
+    a.list_ends();
+    CHECK(store.objects().size() == 1);
+}
