@@ -49,7 +49,8 @@ Result<SecretBytes> read_file(const std::string& path) {
            (file.read(chunk, sizeof chunk) || file.gcount() > 0))
         bytes.append({chunk, static_cast<std::size_t>(file.gcount())});
     wipe(chunk, sizeof chunk);
-    if (file.bad()) return make_error(ErrorClass::invalid, "read error");
+    if (file.bad())
+        return make_error(ErrorClass::invalid, "read error");
     return bytes;
 }
 
@@ -145,7 +146,8 @@ asio::awaitable<Result<void>> Operator::await_api_server() {
     for (;;) {
         auto answer = co_await rt::with_deadline(runtime_, deadline - runtime_.now(),
                                                  client_->get("/version"));
-        if (answer) co_return Result<void>();
+        if (answer)
+            co_return Result<void>();
         const Error& error = answer.error();
         const bool hopeless =
             error.kind == ErrorClass::unauthorized || error.kind == ErrorClass::tls;
@@ -169,7 +171,8 @@ asio::awaitable<Result<void>> Operator::await_api_server() {
 Result<void> Operator::start_server(std::unique_ptr<ops::HttpServer>& server,
                                     ops::Handlers handlers, const std::string& address,
                                     std::string_view what) {
-    if (address == "0") return {};
+    if (address == "0")
+        return {};
     server = std::make_unique<ops::HttpServer>(runtime_, std::move(handlers));
     if (auto listening = server->listen(address); !listening)
         return make_error(ErrorClass::invalid,
@@ -203,7 +206,8 @@ Result<void> Operator::serve() {
 }
 
 ops::Reply Operator::readiness() const {
-    if (controller_.synced()) return {.body = "ok\n"};
+    if (controller_.synced())
+        return {.body = "ok\n"};
     const auto trouble = controller_.trouble();
     return {.status = 503,
             .body = (trouble.empty() ? "the caches are being filled" : trouble) + "\n"};
@@ -256,7 +260,8 @@ int run_operator(const Options& options) {
     Operator op(context, options, std::move(summary), std::move(*client), std::move(settings));
     int code = 1;
     asio::co_spawn(context, op.run(), [&code](const std::exception_ptr& failure, int result) {
-        if (failure) std::rethrow_exception(failure);
+        if (failure)
+            std::rethrow_exception(failure);
         code = result;
     });
     context.run();

@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <map>
 
 namespace oco {
 namespace {
@@ -30,19 +29,44 @@ CLI::Option* add(CLI::App& app, const std::string& flag, T& target, const std::s
 
 // A flag that takes an optional value: --x, --x=true, --x=false.
 void add_switch(CLI::App& app, const std::string& flag, bool& target, const std::string& help) {
-    app.add_flag("--" + flag + ",!--no-" + flag, target, help)
+    app.add_flag("--" + flag, target, help + "; =true or =false")
         ->envname(env_name(flag))
         ->default_str(target ? "true" : "false");
 }
 
+using Levels = std::vector<std::pair<std::string, log::Level>>;
+using Formats = std::vector<std::pair<std::string, log::Format>>;
+
+const Levels levels{{"trace", log::Level::trace},
+                    {"debug", log::Level::debug},
+                    {"info", log::Level::info},
+                    {"warn", log::Level::warn},
+                    {"error", log::Level::error}};
+const Formats formats{{"json", log::Format::json}, {"text", log::Format::text}};
+
+// One of a few words; the first spelling of `target`'s present value is its default.
+template<class T>
+void add_choice(CLI::App& app, const std::string& flag, T& target,
+                const std::vector<std::pair<std::string, T>>& choices) {
+    std::string words;
+    std::string preset;
+    for (const auto& [word, value] : choices) {
+        words += (words.empty() ? "" : ", ") + word;
+        if (value == target)
+            preset = word;
+    }
+    const auto take = [&target, &choices, flag, words](const std::string& text) {
+        const auto it = std::ranges::find(choices, text, &std::pair<std::string, T>::first);
+        if (it == choices.end())
+            throw CLI::ValidationError("--" + flag, "\"" + text + "\" is none of " + words);
+        target = it->second;
+    };
+    app.add_option_function<std::string>("--" + flag, take, words)
+        ->envname(env_name(flag))
+        ->default_str(preset);
+}
+
 void declare(CLI::App& app, Options& out) {
-    const std::map<std::string, log::Level> levels{{"trace", log::Level::trace},
-                                                   {"debug", log::Level::debug},
-                                                   {"info", log::Level::info},
-                                                   {"warn", log::Level::warn},
-                                                   {"error", log::Level::error}};
-    const std::map<std::string, log::Format> formats{{"json", log::Format::json},
-                                                     {"text", log::Format::text}};
     add(app, "kubeconfig", out.kubeconfig,
         "kubeconfig file (default: in-cluster, then $KUBECONFIG, then ~/.kube/config)");
     add(app, "context", out.context, "context of the kubeconfig");
@@ -61,12 +85,8 @@ void declare(CLI::App& app, Options& out) {
         "\"*.\" is one label");
     add_switch(app, "insecure-allow-http", out.insecure_allow_http,
                "allow http:// base URLs (for tests)");
-    add(app, "log-level", out.log_level, "trace, debug, info, warn or error")
-        ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
-        ->default_str("info");
-    add(app, "log-format", out.log_format, "json or text")
-        ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))
-        ->default_str("json");
+    add_choice(app, "log-level", out.log_level, levels);
+    add_choice(app, "log-format", out.log_format, formats);
 }
 
 } // namespace
@@ -82,7 +102,8 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
                                  : std::string("omni-connection-operator ") + version + " (" +
                                        commit + ")\n"};
     }
-    if (!arguments.empty() && arguments[0] == "run") arguments.erase(arguments.begin());
+    if (!arguments.empty() && arguments[0] == "run")
+        arguments.erase(arguments.begin());
     if (!arguments.empty() && !arguments[0].starts_with("-"))
         return Exit{.code = 2,
                     .text = "unknown command \"" + arguments[0] +

@@ -28,7 +28,8 @@
 namespace {
 
 void wiping_free(void* block) noexcept {
-    if (block == nullptr) return;
+    if (block == nullptr)
+        return;
     explicit_bzero(block, malloc_usable_size(block));
     std::free(block);
 }
@@ -38,13 +39,15 @@ void* crypto_malloc(std::size_t size, const char* /*file*/, int /*line*/) {
 }
 
 void* crypto_realloc(void* block, std::size_t size, const char* /*file*/, int /*line*/) {
-    if (block == nullptr) return std::malloc(size);
+    if (block == nullptr)
+        return std::malloc(size);
     if (size == 0) {
         wiping_free(block);
         return nullptr;
     }
     void* grown = std::malloc(size);
-    if (grown == nullptr) return nullptr;
+    if (grown == nullptr)
+        return nullptr;
     std::memcpy(grown, block, std::min(size, malloc_usable_size(block)));
     wiping_free(block);
     return grown;
@@ -57,7 +60,8 @@ void crypto_free(void* block, const char* /*file*/, int /*line*/) {
 } // namespace
 
 void* operator new(std::size_t size) {
-    if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
+    if (void* block = std::malloc(size == 0 ? 1 : size))
+        return block;
     throw std::bad_alloc();
 }
 

@@ -28,7 +28,8 @@ std::optional<CredentialSpec> decode_credential(const json::Value& credentials) 
     };
     for (const auto& [member, kind, default_key] : kinds) {
         const json::Value* ref = json::find(credentials, {member, "secretRef"});
-        if (ref == nullptr) continue;
+        if (ref == nullptr)
+            continue;
         CredentialSpec spec{.kind = kind};
         const auto key = json::string_at(*ref, "key");
         spec.secret = {.name = std::string(json::string_at(*ref, "name")),
@@ -61,7 +62,8 @@ void decode_requests(const json::Value& object, OmniConnection& out) {
     out.force_requested_at = kube::annotation(object, "reconcile.omniconnection.io/forceAt");
     const auto flux_requested = kube::annotation(object, "reconcile.fluxcd.io/requestedAt");
     const auto flux_force = kube::annotation(object, "reconcile.fluxcd.io/forceAt");
-    if (out.reconcile_requested_at.empty()) out.reconcile_requested_at = flux_requested;
+    if (out.reconcile_requested_at.empty())
+        out.reconcile_requested_at = flux_requested;
     if (out.force_requested_at.empty() && flux_force == flux_requested)
         out.force_requested_at = flux_force;
 }
@@ -102,7 +104,8 @@ OmniConnection::Status decode_status(const json::Value& status) {
     out.next_attempt_time = json::string_at(status, "nextAttemptTime");
     out.failures = json::int_at(status, "failures").value_or(0);
     out.last_push_time = json::string_at(status, "lastPushTime");
-    if (const auto* applied = json::find(status, "applied")) out.applied = decode_applied(*applied);
+    if (const auto* applied = json::find(status, "applied"))
+        out.applied = decode_applied(*applied);
     if (const auto* rejected = json::find(status, "rejected"); rejected && rejected->IsObject())
         out.rejected = Rejected{.generation = json::int_at(*rejected, "generation").value_or(0),
                                 .digest = std::string(json::string_at(*rejected, "digest"))};
@@ -185,7 +188,8 @@ OmniConnection OmniConnection::decode(const json::Value& object) {
         out.drift_check_interval = duration_at(*spec, "driftCheckInterval", std::chrono::hours(1));
         out.suspend = json::bool_at(*spec, "suspend").value_or(false);
     }
-    if (const auto* status = json::find(object, "status")) out.status = decode_status(*status);
+    if (const auto* status = json::find(object, "status"))
+        out.status = decode_status(*status);
     return out;
 }
 

@@ -38,8 +38,10 @@ bool satisfied(const LabelRequirement& requirement,
                const std::map<std::string, std::string>& labels) {
     const auto label = labels.find(requirement.key);
     const bool present = label != labels.end();
-    if (requirement.op == "Exists") return present;
-    if (requirement.op == "DoesNotExist") return !present;
+    if (requirement.op == "Exists")
+        return present;
+    if (requirement.op == "DoesNotExist")
+        return !present;
     const bool listed =
         present && std::ranges::find(requirement.values, label->second) != requirement.values.end();
     return requirement.op == "In" ? listed : requirement.op == "NotIn" && !listed;

@@ -32,14 +32,16 @@ Result<SecretBytes> decode(std::string_view text) {
     std::size_t symbols = 0;
     std::size_t padding = 0;
     for (const char c : text) {
-        if (is_space(c)) continue;
+        if (is_space(c))
+            continue;
         ++symbols;
         if (c == '=') {
             ++padding;
             continue;
         }
         const int value = reverse[static_cast<unsigned char>(c)];
-        if (value < 0 || padding != 0) return make_error(ErrorClass::invalid, "not base64");
+        if (value < 0 || padding != 0)
+            return make_error(ErrorClass::invalid, "not base64");
         bits = (bits << 6) | static_cast<std::uint32_t>(value);
         held += 6;
         if (held >= 8) {

@@ -62,9 +62,11 @@ class DepthLimited {
 } // namespace
 
 void* WipingAllocator::Malloc(std::size_t size) {
-    if (size == 0) return nullptr;
+    if (size == 0)
+        return nullptr;
     auto* raw = static_cast<char*>(std::malloc(size + header));
-    if (raw == nullptr) throw std::bad_alloc();
+    if (raw == nullptr)
+        throw std::bad_alloc();
     std::memcpy(raw, &size, sizeof size);
     return raw + header;
 }
@@ -83,7 +85,8 @@ void* WipingAllocator::Realloc(void* block, std::size_t /*old_size*/, std::size_
 }
 
 void WipingAllocator::Free(void* block) noexcept {
-    if (block == nullptr) return;
+    if (block == nullptr)
+        return;
     wipe(block, size_of(block));
     std::free(static_cast<char*>(block) - header);
 }
@@ -111,16 +114,19 @@ Result<Document> parse(std::string_view text) {
 }
 
 const Value* find(const Value& value, std::string_view name) {
-    if (!value.IsObject()) return nullptr;
+    if (!value.IsObject())
+        return nullptr;
     for (auto it = value.MemberBegin(); it != value.MemberEnd(); ++it)
-        if (text_of(it->name) == name) return &it->value;
+        if (text_of(it->name) == name)
+            return &it->value;
     return nullptr;
 }
 
 const Value* find(const Value& value, std::initializer_list<std::string_view> path) {
     const Value* at = &value;
     for (const auto name : path)
-        if (at = find(*at, name); at == nullptr) return nullptr;
+        if (at = find(*at, name); at == nullptr)
+            return nullptr;
     return at;
 }
 

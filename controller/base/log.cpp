@@ -56,7 +56,8 @@ std::string timestamp(WallTime time) {
 void append_quoted(std::string& line, std::string_view text) {
     line += '"';
     for (const char c : printable(text)) {
-        if (c == '"' || c == '\\') line += '\\';
+        if (c == '"' || c == '\\')
+            line += '\\';
         line += c;
     }
     line += '"';
@@ -113,7 +114,8 @@ bool enabled(Level level) {
 }
 
 void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
-    if (!enabled(level)) return;
+    if (!enabled(level))
+        return;
     const auto& line = settings().format == Format::json ? json_line : text_line;
     settings().sink(line(level, message, settings().clock(), fields));
 }

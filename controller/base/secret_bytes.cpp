@@ -7,7 +7,8 @@
 namespace oco {
 
 void wipe(void* data, std::size_t size) noexcept {
-    if (size != 0) OPENSSL_cleanse(data, size);
+    if (size != 0)
+        OPENSSL_cleanse(data, size);
 }
 
 SecretBytes::~SecretBytes() {
@@ -22,11 +23,13 @@ void SecretBytes::clear() noexcept {
 }
 
 void SecretBytes::reserve(std::size_t capacity) {
-    if (capacity <= capacity_) return;
+    if (capacity <= capacity_)
+        return;
     // Growing by copy and wipe: realloc could leave the old bytes behind.
     capacity = std::max(capacity, capacity_ * 2);
     char* grown = new char[capacity];
-    if (size_ != 0) std::memcpy(grown, data_, size_);
+    if (size_ != 0)
+        std::memcpy(grown, data_, size_);
     wipe(data_, capacity_);
     delete[] data_;
     data_ = grown;
@@ -34,7 +37,8 @@ void SecretBytes::reserve(std::size_t capacity) {
 }
 
 void SecretBytes::append(std::string_view bytes) {
-    if (bytes.empty()) return;
+    if (bytes.empty())
+        return;
     reserve(size_ + bytes.size());
     std::memcpy(data_ + size_, bytes.data(), bytes.size());
     size_ += bytes.size();
@@ -52,7 +56,8 @@ void SecretBytes::resize(std::size_t size) {
 
 void SecretBytes::erase_front(std::size_t count) {
     count = std::min(count, size_);
-    if (count == 0) return;
+    if (count == 0)
+        return;
     std::memmove(data_, data_ + count, size_ - count);
     wipe(data_ + size_ - count, count);
     size_ -= count;

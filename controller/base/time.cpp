@@ -26,30 +26,37 @@ std::string formatted(const std::tm& parts, const char (&pattern)[N]) {
 
 // Reads exactly `digits` digits and moves on.
 std::optional<int> number(std::string_view& text, std::size_t digits) {
-    if (text.size() < digits) return std::nullopt;
+    if (text.size() < digits)
+        return std::nullopt;
     int value = 0;
     const auto* end = text.data() + digits;
     const auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc{} || stop != end) return std::nullopt;
+    if (error != std::errc{} || stop != end)
+        return std::nullopt;
     text.remove_prefix(digits);
     return value;
 }
 
 bool skip(std::string_view& text, char c) {
-    if (text.empty() || text.front() != c) return false;
+    if (text.empty() || text.front() != c)
+        return false;
     text.remove_prefix(1);
     return true;
 }
 
 std::optional<seconds> offset(std::string_view text) {
-    if (text == "Z" || text == "z") return seconds(0);
-    if (text.size() != 6 || (text[0] != '+' && text[0] != '-')) return std::nullopt;
+    if (text == "Z" || text == "z")
+        return seconds(0);
+    if (text.size() != 6 || (text[0] != '+' && text[0] != '-'))
+        return std::nullopt;
     const int sign = text[0] == '-' ? -1 : 1;
     text.remove_prefix(1);
     const auto hours = number(text, 2);
-    if (!hours || !skip(text, ':')) return std::nullopt;
+    if (!hours || !skip(text, ':'))
+        return std::nullopt;
     const auto minutes = number(text, 2);
-    if (!minutes) return std::nullopt;
+    if (!minutes)
+        return std::nullopt;
     return sign * seconds(*hours * 3600 + *minutes * 60);
 }
 
@@ -85,17 +92,23 @@ std::string format_rfc3339_micro(WallTime time) {
 
 std::optional<WallTime> parse_rfc3339(std::string_view text) {
     const auto year = number(text, 4);
-    if (!year || !skip(text, '-')) return std::nullopt;
+    if (!year || !skip(text, '-'))
+        return std::nullopt;
     const auto month = number(text, 2);
-    if (!month || !skip(text, '-')) return std::nullopt;
+    if (!month || !skip(text, '-'))
+        return std::nullopt;
     const auto day = number(text, 2);
-    if (!day || !(skip(text, 'T') || skip(text, 't'))) return std::nullopt;
+    if (!day || !(skip(text, 'T') || skip(text, 't')))
+        return std::nullopt;
     const auto hour = number(text, 2);
-    if (!hour || !skip(text, ':')) return std::nullopt;
+    if (!hour || !skip(text, ':'))
+        return std::nullopt;
     const auto minute = number(text, 2);
-    if (!minute || !skip(text, ':')) return std::nullopt;
+    if (!minute || !skip(text, ':'))
+        return std::nullopt;
     const auto second = number(text, 2);
-    if (!second) return std::nullopt;
+    if (!second)
+        return std::nullopt;
     const microseconds micros = skip(text, '.') ? fraction(text) : microseconds(0);
     const auto shift = offset(text);
     const std::chrono::year_month_day date(std::chrono::year(*year),
@@ -120,7 +133,8 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
 
 std::optional<seconds> parse_duration(std::string_view text) {
     constexpr std::int64_t limit = std::int64_t{10} * 366 * 86400;
-    if (text.empty()) return std::nullopt;
+    if (text.empty())
+        return std::nullopt;
     std::int64_t total = 0;
     while (!text.empty()) {
         std::int64_t value = 0;
@@ -131,7 +145,8 @@ std::optional<seconds> parse_duration(std::string_view text) {
         text.remove_prefix(static_cast<std::size_t>(stop - text.data()) + 1);
         const std::int64_t scale = unit == 'h' ? 3600 : unit == 'm' ? 60 : unit == 's' ? 1 : 0;
         total += value * scale;
-        if (scale == 0 || total > limit) return std::nullopt;
+        if (scale == 0 || total > limit)
+            return std::nullopt;
     }
     return seconds(total);
 }

@@ -17,9 +17,11 @@ asio::awaitable<Result<void>> read_until(rt::Stream& stream, ResponseParser& par
     buffer.resize(read_chunk);
     while (!enough(parser)) {
         auto size = co_await stream.read_some({buffer.data(), buffer.size()});
-        if (!size) co_return size.error();
+        if (!size)
+            co_return size.error();
         auto fed = *size == 0 ? parser.finish() : parser.feed(buffer.expose().substr(0, *size));
-        if (!fed) co_return fed.error();
+        if (!fed)
+            co_return fed.error();
     }
     co_return Result<void>();
 }
@@ -36,7 +38,8 @@ asio::awaitable<Result<SecretBytes>> ResponseStream::read() {
         auto some = co_await read_until(*stream_, parser_, [&first](const ResponseParser&) {
             return !std::exchange(first, false);
         });
-        if (!some) co_return some.error();
+        if (!some)
+            co_return some.error();
         bytes = parser_.take_body();
     }
     co_return bytes;
@@ -54,7 +57,8 @@ asio::awaitable<Result<Response>> Client::send(Request request, rt::Duration dea
     Progress progress;
     auto response =
         co_await rt::with_deadline(runtime_, deadline, exchange(std::move(request), progress));
-    if (response) co_return response;
+    if (response)
+        co_return response;
     Error error = response.error();
     error.sent = progress.sent;
     co_return error;
@@ -68,7 +72,8 @@ asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::open(Request re
 
 asio::awaitable<Result<Response>> Client::exchange(Request request, Progress& progress) {
     auto stream = co_await take_stream();
-    if (!stream) co_return stream.error();
+    if (!stream)
+        co_return stream.error();
     const SecretBytes bytes = serialize(request, endpoint_.authority(), options_.user_agent);
     progress.sent = Sent::maybe;
     if (auto written = co_await (*stream)->write(bytes.expose()); !written)
@@ -76,11 +81,13 @@ asio::awaitable<Result<Response>> Client::exchange(Request request, Progress& pr
     ResponseParser parser(options_.body_limit);
     auto read =
         co_await read_until(**stream, parser, [](const ResponseParser& p) { return p.done(); });
-    if (!read) co_return read.error();
+    if (!read)
+        co_return read.error();
     Response response;
     static_cast<ResponseHead&>(response) = parser.head();
     response.body = parser.take_body();
-    if (response.keep_alive) give_back(std::move(*stream));
+    if (response.keep_alive)
+        give_back(std::move(*stream));
     co_return response;
 }
 
@@ -88,7 +95,8 @@ asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::start(Request r
                                                                        Progress& progress) {
     // A watch keeps its connection for minutes: it takes none from the pool.
     auto stream = co_await runtime_.connect(endpoint_);
-    if (!stream) co_return stream.error();
+    if (!stream)
+        co_return stream.error();
     const SecretBytes bytes = serialize(request, endpoint_.authority(), options_.user_agent);
     progress.sent = Sent::maybe;
     if (auto written = co_await (*stream)->write(bytes.expose()); !written)
@@ -96,7 +104,8 @@ asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::start(Request r
     ResponseParser parser(0);
     auto read = co_await read_until(**stream, parser,
                                     [](const ResponseParser& p) { return p.head_done(); });
-    if (!read) co_return read.error();
+    if (!read)
+        co_return read.error();
     co_return std::make_unique<ResponseStream>(std::move(*stream), std::move(parser));
 }
 
@@ -105,14 +114,16 @@ asio::awaitable<Result<std::unique_ptr<rt::Stream>>> Client::take_stream() {
         Idle candidate = std::move(idle_.back());
         idle_.pop_back();
         const bool fresh = runtime_.now() - candidate.since < options_.idle_timeout;
-        if (fresh && candidate.stream->idle_and_open()) co_return std::move(candidate.stream);
+        if (fresh && candidate.stream->idle_and_open())
+            co_return std::move(candidate.stream);
     }
     co_return co_await runtime_.connect(endpoint_);
 }
 
 void Client::give_back(std::unique_ptr<rt::Stream> stream) {
     idle_.push_back({std::move(stream), runtime_.now()});
-    if (idle_.size() > options_.max_idle) idle_.pop_front();
+    if (idle_.size() > options_.max_idle)
+        idle_.pop_front();
 }
 
 } // namespace oco::http

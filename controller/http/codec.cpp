@@ -60,7 +60,8 @@ void append_header(SecretBytes& out, std::string_view name, std::string_view val
 
 std::string_view ResponseHead::header(std::string_view lower_case_name) const {
     for (const auto& [name, value] : headers)
-        if (name == lower_case_name) return value;
+        if (name == lower_case_name)
+            return value;
     return {};
 }
 
@@ -138,17 +139,21 @@ Result<void> ResponseParser::feed(std::string_view bytes) {
         held.erase_front(used);
         if (ec == beast_http::error::need_more)
             return held.size() > max_head_bytes ? Result<void>(malformed(ec)) : Result<void>();
-        if (ec) return malformed(ec);
-        if (used == 0) return {};
+        if (ec)
+            return malformed(ec);
+        if (used == 0)
+            return {};
     }
     return {};
 }
 
 Result<void> ResponseParser::finish() {
     auto& parser = impl_->parser;
-    if (parser.is_done()) return {};
+    if (parser.is_done())
+        return {};
     error_code ec;
-    if (parser.is_header_done()) parser.put_eof(ec);
+    if (parser.is_header_done())
+        parser.put_eof(ec);
     if (ec || !parser.is_done())
         return make_error(ErrorClass::unavailable, parser.got_some()
                                                        ? "the answer was cut short"

@@ -49,7 +49,8 @@ ErrorClass class_of(int status) {
 
 Result<rt::Endpoint> endpoint_of(const ClientConfig& config) {
     rt::Endpoint endpoint{.host = config.server.host, .port = config.server.port};
-    if (config.server.scheme == Scheme::http) return endpoint;
+    if (config.server.scheme == Scheme::http)
+        return endpoint;
     rt::TlsOptions options{.verify =
                                config.verify == Verify::none ? rt::Verify::none : rt::Verify::peer,
                            .extra_ca_pem = config.ca_pem,
@@ -58,7 +59,8 @@ Result<rt::Endpoint> endpoint_of(const ClientConfig& config) {
                            .client_certificate_pem = config.client_certificate_pem,
                            .client_key_pem = config.client_key_pem.clone()};
     auto tls = rt::make_tls_context(options);
-    if (!tls) return make_error(tls.error().kind, config.source + ": " + tls.error().message);
+    if (!tls)
+        return make_error(tls.error().kind, config.source + ": " + tls.error().message);
     endpoint.tls = *tls;
     endpoint.tls_server_name = config.tls_server_name;
     return endpoint;
@@ -68,7 +70,8 @@ Result<rt::Endpoint> endpoint_of(const ClientConfig& config) {
 
 std::string Resource::collection(std::string_view ns) const {
     std::string path = group.empty() ? "/api/" + version : "/apis/" + group + "/" + version;
-    if (!ns.empty()) path.append("/namespaces/").append(ns);
+    if (!ns.empty())
+        path.append("/namespaces/").append(ns);
     return path + "/" + plural;
 }
 
@@ -94,7 +97,8 @@ Error status_error(std::string_view what, const http::Response& response) {
 Result<std::unique_ptr<Client>> Client::make(rt::Runtime& runtime, ClientConfig config,
                                              FileReader read_file, RequestObserver observer) {
     auto endpoint = endpoint_of(config);
-    if (!endpoint) return endpoint.error();
+    if (!endpoint)
+        return endpoint.error();
     return std::unique_ptr<Client>(new Client(runtime, std::move(config), std::move(read_file),
                                               std::move(observer), std::move(*endpoint)));
 }
@@ -130,7 +134,8 @@ asio::awaitable<Result<json::Document>> Client::call(std::string method, std::st
         const auto started = runtime_.now();
         auto response = co_await http_.send(std::move(outgoing), request_deadline);
         observer_(method, response ? response->status : 0, runtime_.now() - started);
-        if (!response) co_return response.error();
+        if (!response)
+            co_return response.error();
         // A token that was just rotated deserves one more try with the file's newest.
         if (response->status == 401 && token == Token::cached && !config_.token_file.empty())
             continue;
@@ -147,11 +152,14 @@ asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Client::watch(std
     const auto started = runtime_.now();
     auto stream = co_await http_.open(request("GET", target, accept), request_deadline);
     observer_("WATCH", stream ? (*stream)->head().status : 0, runtime_.now() - started);
-    if (!stream) co_return stream.error();
-    if ((*stream)->head().status == 200) co_return std::move(*stream);
+    if (!stream)
+        co_return stream.error();
+    if ((*stream)->head().status == 200)
+        co_return std::move(*stream);
     http::Response answer;
     static_cast<http::ResponseHead&>(answer) = (*stream)->head();
-    if (answer.status == 401) refresh_token(Token::fresh);
+    if (answer.status == 401)
+        refresh_token(Token::fresh);
     co_return status_error("watch of " + target, answer);
 }
 
@@ -165,7 +173,8 @@ http::Request Client::request(std::string_view method, std::string_view target, 
 }
 
 void Client::refresh_token(Token wanted) {
-    if (config_.token_file.empty()) return;
+    if (config_.token_file.empty())
+        return;
     if (wanted == Token::cached && token_read_ != rt::TimePoint{} &&
         runtime_.now() - token_read_ < token_reread_interval)
         return;

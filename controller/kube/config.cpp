@@ -29,7 +29,8 @@ std::string why_not_in_cluster(const ConfigFlags& flags, const Environment& envi
     if (!flags.context.empty())
         return "not asked for, since --context names a context of a kubeconfig";
     for (const char* name : {"KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"})
-        if (variable(environment, name).empty()) return std::string(name) + " is not set";
+        if (variable(environment, name).empty())
+            return std::string(name) + " is not set";
     const auto token = environment.read_file(account_token);
     if (!token && token.error().kind == ErrorClass::not_found)
         return std::string("there is no ") + account_token;
@@ -49,12 +50,14 @@ Result<ClientConfig> in_cluster(const Environment& environment) {
 
     const ConfigFiles files(environment, "in-cluster", "");
     auto token = files.read_token("the service-account token", account_token);
-    if (!token) return token.error();
+    if (!token)
+        return token.error();
     config.token = std::move(*token);
     config.token_file = account_token;
 
     const auto ca = files.read("the cluster's CA", account_ca);
-    if (!ca) return ca.error();
+    if (!ca)
+        return ca.error();
     if (const auto checked = files.check_certificate("the cluster's CA", ca->expose()); !checked)
         return checked.error();
     config.ca_pem = ca->expose();
@@ -76,7 +79,8 @@ std::vector<std::string> split_paths(std::string_view list) {
     while (!list.empty()) {
         const auto path = list.substr(0, list.find(':'));
         list.remove_prefix(std::min(path.size() + 1, list.size()));
-        if (!path.empty()) out.emplace_back(path);
+        if (!path.empty())
+            out.emplace_back(path);
     }
     return out;
 }
@@ -91,12 +95,14 @@ Result<Merged> read_kubeconfigs(const std::vector<std::string>& paths,
     Merged out;
     for (const std::string& path : paths) {
         const auto text = environment.read_file(path);
-        if (!text && text.error().kind == ErrorClass::not_found) continue;
+        if (!text && text.error().kind == ErrorClass::not_found)
+            continue;
         if (!text)
             return invalid("kubeconfig " + printable(path) +
                            ": cannot be read: " + printable(text.error().message, 100));
         auto kubeconfig = parse_kubeconfig(text->expose(), path);
-        if (!kubeconfig) return kubeconfig.error();
+        if (!kubeconfig)
+            return kubeconfig.error();
         merge(out.kubeconfig, std::move(*kubeconfig));
         out.files += (out.files.empty() ? "" : ":") + path;
     }
@@ -123,7 +129,8 @@ Result<ClientConfig> load_client_config(const ConfigFlags& flags, const Environm
         paths = {flags.kubeconfig};
     } else {
         not_in_cluster = why_not_in_cluster(flags, environment);
-        if (not_in_cluster.empty()) return in_cluster(environment);
+        if (not_in_cluster.empty())
+            return in_cluster(environment);
         const std::string home = variable(environment, "HOME");
         if (!listed.empty())
             paths = split_paths(listed);
@@ -131,7 +138,8 @@ Result<ClientConfig> load_client_config(const ConfigFlags& flags, const Environm
             paths = {home + "/.kube/config"};
     }
     auto merged = read_kubeconfigs(paths, environment);
-    if (!merged) return merged.error();
+    if (!merged)
+        return merged.error();
     if (!merged->files.empty())
         return resolve_kubeconfig(merged->kubeconfig, merged->files, flags.context, environment);
     if (!flags.kubeconfig.empty())

@@ -32,7 +32,8 @@ Result<SecretBytes> ConfigFiles::read(std::string_view name, const std::string& 
     auto bytes = environment_.read_file(file);
     if (!bytes && bytes.error().kind == ErrorClass::not_found)
         return error(what + ": there is no such file");
-    if (!bytes) return error(what + ": cannot be read: " + printable(bytes.error().message, 100));
+    if (!bytes)
+        return error(what + ": cannot be read: " + printable(bytes.error().message, 100));
     if (bytes->size() > max_config_file_bytes)
         return error(what + ": is larger than 4 MiB: name the right file");
     return bytes;
@@ -40,10 +41,12 @@ Result<SecretBytes> ConfigFiles::read(std::string_view name, const std::string& 
 
 Result<SecretBytes> ConfigFiles::read_token(std::string_view name, const std::string& path) const {
     const auto bytes = read(name, path);
-    if (!bytes) return bytes.error();
+    if (!bytes)
+        return bytes.error();
     const std::string_view token = trim(bytes->expose());
     const std::string what = std::string(name) + ": " + printable(absolute(path), max_path_shown);
-    if (token.empty()) return error(what + ": is empty: it must hold a bearer token");
+    if (token.empty())
+        return error(what + ": is empty: it must hold a bearer token");
     if (!is_bearer_token(token))
         return error(what + ": holds characters that no bearer token has: name the right file");
     return SecretBytes(token);
@@ -57,7 +60,8 @@ Result<SecretBytes> ConfigFiles::data_or_file(const std::string& name, std::stri
             return error(name + "-data is not base64: encode the PEM file with `base64 -w0`");
         return bytes;
     }
-    if (!path.empty()) return read(name, path);
+    if (!path.empty())
+        return read(name, path);
     return SecretBytes();
 }
 

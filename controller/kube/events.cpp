@@ -118,11 +118,13 @@ asio::awaitable<Result<json::Document>> EventRecorder::send_repeat(const EventRe
 }
 
 void EventRecorder::forget_old_series() {
-    if (series_.size() < max_series) return;
+    if (series_.size() < max_series)
+        return;
     std::erase_if(series_, [&](const auto& entry) {
         return runtime_.now() - entry.second.last >= series_window;
     });
-    if (series_.size() >= max_series) series_.clear();
+    if (series_.size() >= max_series)
+        series_.clear();
 }
 
 } // namespace oco::kube

@@ -35,14 +35,17 @@ std::optional<YAML::Node> find(YAML::Node map, std::string_view name) {
         std::optional<YAML::Node> found;
         std::optional<YAML::Node> merged;
         for (const auto& member : map) {
-            if (!member.first.IsScalar()) continue;
+            if (!member.first.IsScalar())
+                continue;
             if (member.first.Scalar() == name)
                 found.emplace(member.second);
             else if (member.first.Scalar() == "<<" && member.second.IsMap())
                 merged.emplace(member.second);
         }
-        if (found && !found->IsNull()) return found;
-        if (found || !merged) return std::nullopt;
+        if (found && !found->IsNull())
+            return found;
+        if (found || !merged)
+            return std::nullopt;
         map.reset(*merged); // plain assignment would write through to the document
     }
     return std::nullopt;
@@ -53,7 +56,8 @@ template<std::size_t size>
 std::string first_set(const YAML::Node& map, const std::array<const char*, size>& names) {
     for (const char* name : names) {
         const auto node = find(map, name);
-        if (node && (node->IsScalar() ? !node->Scalar().empty() : node->size() != 0)) return name;
+        if (node && (node->IsScalar() ? !node->Scalar().empty() : node->size() != 0))
+            return name;
     }
     return {};
 }
@@ -93,7 +97,8 @@ void Reader::fail(const std::string& what, const YAML::Mark& mark) {
 
 std::string Reader::text_at(const YAML::Node& map, const char* name) {
     const auto node = find(map, name);
-    if (!node) return {};
+    if (!node)
+        return {};
     if (!node->IsScalar()) {
         fail(std::string(name) + " must be a string", node->Mark());
         return {};
@@ -103,7 +108,8 @@ std::string Reader::text_at(const YAML::Node& map, const char* name) {
 
 SecretBytes Reader::secret_at(const YAML::Node& map, const char* name) {
     const auto node = find(map, name);
-    if (!node) return {};
+    if (!node)
+        return {};
     if (!node->IsScalar()) {
         fail(std::string(name) + " must be a string", node->Mark());
         return {};
@@ -155,8 +161,10 @@ void Reader::read_list(const YAML::Node& root, const char* list_name, const char
                        Entry (Reader::*read_entry)(const YAML::Node&),
                        std::map<std::string, Entry, std::less<>>& out) {
     const auto list = find(root, list_name);
-    if (!list) return;
-    if (!list->IsSequence()) return fail(std::string(list_name) + " must be a list", list->Mark());
+    if (!list)
+        return;
+    if (!list->IsSequence())
+        return fail(std::string(list_name) + " must be a list", list->Mark());
     for (const auto& item : *list) {
         if (!item.IsMap())
             return fail(std::string(list_name) + " must hold objects with a name and a " +
@@ -165,7 +173,8 @@ void Reader::read_list(const YAML::Node& root, const char* list_name, const char
         const std::string name = text_at(item, "name");
         entry_ = std::string(entry_name) + " \"" + printable(name, 64) + "\": ";
         const YAML::Node body = find(item, entry_name).value_or(YAML::Node(YAML::NodeType::Map));
-        if (!body.IsMap()) return fail("must be an object", body.Mark());
+        if (!body.IsMap())
+            return fail("must be an object", body.Mark());
         if (!out.emplace(name, (this->*read_entry)(body)).second)
             fail("is defined twice: remove one", item.Mark());
         entry_.clear();
@@ -191,7 +200,8 @@ Result<Kubeconfig> Reader::read(const YAML::Node& root) {
     } else if (root.IsDefined() && !root.IsNull()) { // an empty file is an empty kubeconfig
         fail("is no kubeconfig: it must hold an object", root.Mark());
     }
-    if (error_) return *error_;
+    if (error_)
+        return *error_;
     return out;
 }
 
@@ -227,7 +237,8 @@ void merge(Kubeconfig& into, Kubeconfig&& from) {
     into.clusters.merge(from.clusters);
     into.users.merge(from.users);
     into.contexts.merge(from.contexts);
-    if (into.current_context.empty()) into.current_context = std::move(from.current_context);
+    if (into.current_context.empty())
+        into.current_context = std::move(from.current_context);
 }
 
 } // namespace oco::kube

@@ -25,7 +25,8 @@ Error invalid(std::string message) {
 // "it has "a", "b" and 3 more"
 std::string list_contexts(const Kubeconfig& kubeconfig) {
     constexpr std::size_t max_listed = 10;
-    if (kubeconfig.contexts.empty()) return "it defines no contexts";
+    if (kubeconfig.contexts.empty())
+        return "it defines no contexts";
     std::string out = "it has ";
     std::size_t listed = 0;
     for (const auto& [name, context] : kubeconfig.contexts) {
@@ -52,14 +53,16 @@ Result<void> add_cluster(const ConfigFiles& files, const KubeconfigCluster& clus
     if (cluster.server.empty())
         return files.error("has no server: set it to a URL such as https://host:6443");
     auto server = parse_server_url(cluster.server);
-    if (!server) return files.error("server " + server.error().message);
+    if (!server)
+        return files.error("server " + server.error().message);
     config.server = std::move(*server);
     if (!cluster.proxy_url.empty()) {
         if (const auto checked = check_proxy(files, cluster.proxy_url); !checked)
             return checked.error();
         config.proxy_url = cluster.proxy_url;
     }
-    if (config.server.scheme == Scheme::http) return {};
+    if (config.server.scheme == Scheme::http)
+        return {};
     if (!cluster.tls_server_name.empty() && !is_host(cluster.tls_server_name))
         return files.error("tls-server-name must be a host name");
     config.tls_server_name = cluster.tls_server_name;
@@ -74,13 +77,16 @@ Result<void> add_cluster(const ConfigFiles& files, const KubeconfigCluster& clus
     }
     const auto ca = files.data_or_file("certificate-authority", cluster.certificate_authority_data,
                                        cluster.certificate_authority);
-    if (!ca) return ca.error();
-    if (!has_data && cluster.certificate_authority.empty()) return {};
+    if (!ca)
+        return ca.error();
+    if (!has_data && cluster.certificate_authority.empty())
+        return {};
     const char* const member = has_data ? "certificate-authority-data" : "certificate-authority";
     if (const auto checked = files.check_certificate(member, ca->expose()); !checked)
         return checked.error();
     config.ca_pem = ca->expose();
-    if (!has_data) config.ca_file = files.absolute(cluster.certificate_authority);
+    if (!has_data)
+        config.ca_file = files.absolute(cluster.certificate_authority);
     return {};
 }
 
@@ -90,7 +96,8 @@ Result<void> add_token(const ConfigFiles& files, const KubeconfigUser& user, Cli
             return files.error("token holds characters that no bearer token has: correct it");
         config.token = user.token.clone();
     }
-    if (user.token_file.empty()) return {};
+    if (user.token_file.empty())
+        return {};
     config.token_file = files.absolute(user.token_file);
     auto token = files.read_token("tokenFile", user.token_file);
     if (token)
@@ -117,9 +124,11 @@ Result<void> add_client_certificate(const ConfigFiles& files, const KubeconfigUs
     }
     const auto certificate = files.data_or_file("client-certificate", user.client_certificate_data,
                                                 user.client_certificate);
-    if (!certificate) return certificate.error();
+    if (!certificate)
+        return certificate.error();
     auto key = files.data_or_file("client-key", user.client_key_data.expose(), user.client_key);
-    if (!key) return key.error();
+    if (!key)
+        return key.error();
     if (const auto checked = files.check_certificate("client-certificate", certificate->expose());
         !checked)
         return checked.error();
@@ -136,12 +145,14 @@ Result<void> add_user(const ConfigFiles& files, const KubeconfigUser& user, Clie
         return files.error("sets " + user.impersonation +
                            ", but impersonation is not supported: use a user with the rights "
                            "themselves");
-    if (config.server.scheme == Scheme::http) return {};
+    if (config.server.scheme == Scheme::http)
+        return {};
     if (!user.unsupported_login.empty())
         return files.error("uses " + user.unsupported_login +
                            ", which is not supported: use a service-account token or a client "
                            "certificate");
-    if (const auto added = add_token(files, user, config); !added) return added;
+    if (const auto added = add_token(files, user, config); !added)
+        return added;
     return add_client_certificate(files, user, config);
 }
 
@@ -166,11 +177,13 @@ Result<ClientConfig> resolve_kubeconfig(const Kubeconfig& kubeconfig, const std:
                                         const std::string& context_flag,
                                         const Environment& environment) {
     const auto chosen = choose_context(kubeconfig, files, context_flag);
-    if (!chosen) return chosen.error();
+    if (!chosen)
+        return chosen.error();
     const auto& [name, context] = **chosen;
     const std::string where = in_file(context.file) + "context " + quoted(name);
     const auto cluster = kubeconfig.clusters.find(context.cluster);
-    if (context.cluster.empty()) return invalid(where + " names no cluster: set one");
+    if (context.cluster.empty())
+        return invalid(where + " names no cluster: set one");
     if (cluster == kubeconfig.clusters.end())
         return invalid(where + " names cluster " + quoted(context.cluster) +
                        ", which is not defined: define it or correct the context");
@@ -189,10 +202,12 @@ Result<ClientConfig> resolve_kubeconfig(const Kubeconfig& kubeconfig, const std:
         cluster->second.file);
     if (const auto added = add_cluster(cluster_files, cluster->second, config); !added)
         return added.error();
-    if (context.user.empty()) return config; // anonymous
+    if (context.user.empty())
+        return config; // anonymous
     const ConfigFiles user_files(
         environment, in_file(user->second.file) + "user " + quoted(user->first), user->second.file);
-    if (const auto added = add_user(user_files, user->second, config); !added) return added.error();
+    if (const auto added = add_user(user_files, user->second, config); !added)
+        return added.error();
     return config;
 }
 

@@ -13,7 +13,8 @@ constexpr std::array<std::string_view, 3> own_types{"Ready", "Reconciling", "Sta
 ObjectMeta decode_meta(const json::Value& object) {
     ObjectMeta meta;
     const json::Value* source = json::find(object, "metadata");
-    if (source == nullptr) return meta;
+    if (source == nullptr)
+        return meta;
     meta.key.ns = json::string_at(*source, "namespace");
     meta.key.name = json::string_at(*source, "name");
     meta.uid = json::string_at(*source, "uid");
@@ -31,7 +32,8 @@ std::string annotation(const json::Value& object, std::string_view name) {
 std::vector<Condition> decode_conditions(const json::Value& status) {
     std::vector<Condition> out;
     const json::Value* list = json::find(status, "conditions");
-    if (list == nullptr || !list->IsArray()) return out;
+    if (list == nullptr || !list->IsArray())
+        return out;
     for (const auto& item : list->GetArray())
         out.push_back(
             {.type = std::string(json::string_at(item, "type")),

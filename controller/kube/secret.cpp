@@ -11,14 +11,16 @@ asio::awaitable<Result<SecretRead>> read_secret(Client& client, ObjectKey key,
     if (!not_older_than.empty())
         target.append("?resourceVersion=").append(http::percent_encode(not_older_than));
     auto document = co_await client.get(target);
-    if (!document) co_return document.error();
+    if (!document)
+        co_return document.error();
     SecretRead out{.meta = decode_meta(*document),
                    .type = std::string(json::string_at(*document, "type")),
                    .rotation_id = annotation(*document, "omniconnection.io/rotation-id")};
     const json::Value* data = json::find(*document, "data");
     for (auto& name : wanted) {
         const json::Value* text = data == nullptr ? nullptr : json::find(*data, name);
-        if (text == nullptr) continue;
+        if (text == nullptr)
+            continue;
         auto bytes = base64::decode(json::text_of(*text));
         if (!bytes)
             co_return make_error(ErrorClass::unavailable, "the API server's answer for Secret " +

@@ -33,7 +33,8 @@ bool is_path_character(char c) {
 std::optional<std::string_view> take_host(std::string_view& authority) {
     if (authority.starts_with('[')) {
         const auto end = authority.find(']');
-        if (end == std::string_view::npos) return std::nullopt;
+        if (end == std::string_view::npos)
+            return std::nullopt;
         const auto host = authority.substr(1, end - 1);
         authority.remove_prefix(end + 1);
         return is_ipv6(host) ? std::optional(host) : std::nullopt;
@@ -56,14 +57,16 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
     std::uint16_t port = 0;
     const auto* const end = text.data() + text.size();
     const auto [rest, failed] = std::from_chars(text.data(), end, port);
-    if (failed != std::errc() || rest != end || port == 0) return std::nullopt;
+    if (failed != std::errc() || rest != end || port == 0)
+        return std::nullopt;
     return port;
 }
 
 Result<ServerUrl> parse_server_url(std::string_view url) {
     ServerUrl out;
     const auto scheme_end = url.find("://");
-    if (scheme_end == std::string_view::npos) return refuse(expected);
+    if (scheme_end == std::string_view::npos)
+        return refuse(expected);
     const std::string scheme = to_lower(url.substr(0, scheme_end));
     if (scheme == "http") {
         out.scheme = Scheme::http;
@@ -78,11 +81,13 @@ Result<ServerUrl> parse_server_url(std::string_view url) {
     if (authority.find('@') != std::string_view::npos)
         return refuse("holds a user name or password, which is not supported: take it out");
     const auto host = take_host(authority);
-    if (!host) return refuse(expected);
+    if (!host)
+        return refuse(expected);
     out.host = to_lower(*host);
     if (!authority.empty()) {
         const auto port = authority[0] == ':' ? parse_port(authority.substr(1)) : std::nullopt;
-        if (!port) return refuse("has no valid port after its host: use 1 to 65535");
+        if (!port)
+            return refuse("has no valid port after its host: use 1 to 65535");
         out.port = *port;
     }
 

@@ -41,7 +41,8 @@ class Store {
 
     void erase(const ObjectKey& key) {
         const auto it = objects_.find(key);
-        if (it == objects_.end()) return;
+        if (it == objects_.end())
+            return;
         const Pointer before = std::move(it->second);
         objects_.erase(it);
         listener_(before, nullptr);
@@ -73,7 +74,8 @@ class StoreFeed final : public WatchSink {
     void list_ends() override {
         std::vector<ObjectKey> gone;
         for (const auto& [key, object] : store_.objects())
-            if ((ns_.empty() || key.ns == ns_) && !seen_.contains(key)) gone.push_back(key);
+            if ((ns_.empty() || key.ns == ns_) && !seen_.contains(key))
+                gone.push_back(key);
         for (const auto& key : gone)
             store_.erase(key);
         seen_.clear();
@@ -87,7 +89,8 @@ class StoreFeed final : public WatchSink {
     void deleted(const json::Value& object) override {
         const auto meta = decode_meta(object);
         const auto known = store_.get(meta.key);
-        if (known && known->meta.uid == meta.uid) store_.erase(meta.key);
+        if (known && known->meta.uid == meta.uid)
+            store_.erase(meta.key);
     }
 
   private:

@@ -78,8 +78,10 @@ asio::awaitable<void> Watcher::recover(Error error) {
     log::warn(is_missing_kind(error) ? "waiting for the CRDs to be installed" : "watch interrupted",
               {{"resource", label()}, {"error", error.message}});
     rt::Duration pause = rt::backoff(runtime_, watch_backoff, failures_);
-    if (is_missing_kind(error)) pause = std::min<rt::Duration>(pause, std::chrono::seconds(5));
-    if (error.retry_after) pause = std::max<rt::Duration>(pause, *error.retry_after);
+    if (is_missing_kind(error))
+        pause = std::min<rt::Duration>(pause, std::chrono::seconds(5));
+    if (error.retry_after)
+        pause = std::max<rt::Duration>(pause, *error.retry_after);
     co_await runtime_.sleep(pause);
 }
 
@@ -96,7 +98,8 @@ asio::awaitable<Result<void>> Watcher::list() {
             target.append("&continue=").append(http::percent_encode(continue_token));
         auto page = co_await client_.get(target, spec_.metadata_only ? Accept::metadata_list_only
                                                                      : Accept::object);
-        if (!page) co_return page.error();
+        if (!page)
+            co_return page.error();
         hooks_.activity();
         version = json::string_at(*page, {"metadata", "resourceVersion"});
         continue_token = json::string_at(*page, {"metadata", "continue"});
@@ -125,12 +128,14 @@ asio::awaitable<Result<void>> Watcher::watch() {
         target.append("&fieldSelector=").append(http::percent_encode(spec_.field_selector));
     auto stream = co_await client_.watch(target, spec_.metadata_only ? Accept::metadata_only
                                                                      : Accept::object);
-    if (!stream) co_return stream.error();
+    if (!stream)
+        co_return stream.error();
     trouble_.clear();
     SecretBytes buffer;
     for (;;) {
         auto bytes = co_await rt::with_deadline(runtime_, idle_limit, (*stream)->read());
-        if (!bytes) co_return bytes.error();
+        if (!bytes)
+            co_return bytes.error();
         if (bytes->empty())
             co_return Result<void>(); // the server's time-out: go on from the last version
         failures_ = 0;
@@ -150,9 +155,11 @@ asio::awaitable<Result<void>> Watcher::watch() {
 }
 
 Result<void> Watcher::take_line(std::string_view line) {
-    if (line.empty()) return {};
+    if (line.empty())
+        return {};
     auto document = json::parse(line);
-    if (!document) return document.error();
+    if (!document)
+        return document.error();
     const WatchEvent event = classify_watch_event(*document);
     switch (event.type) {
     case WatchEvent::Type::changed:

@@ -24,21 +24,27 @@ bool is_html(const http::Response& response) {
 
 std::optional<json::Document> parsed_body(const http::Response& response) {
     const auto text = response.body.expose();
-    if (text.empty() || text.size() > max_parsed_error_bytes) return std::nullopt;
+    if (text.empty() || text.size() > max_parsed_error_bytes)
+        return std::nullopt;
     auto document = json::parse(text);
-    if (!document) return std::nullopt;
+    if (!document)
+        return std::nullopt;
     return std::move(*document);
 }
 
 // The most specific text of an error body: `message` before `error`, which holds the status by the
 // documentation. Empty when there is none.
 std::string_view specific_text(const json::Value& value, int levels = 4) {
-    if (levels == 0) return {};
-    if (value.IsString()) return trim(json::text_of(value));
-    if (value.IsArray() && !value.Empty()) return specific_text(value[0], levels - 1);
+    if (levels == 0)
+        return {};
+    if (value.IsString())
+        return trim(json::text_of(value));
+    if (value.IsArray() && !value.Empty())
+        return specific_text(value[0], levels - 1);
     for (const auto* name : {"message", "detail", "error", "errors", "title"})
         if (const auto* member = json::find(value, name))
-            if (const auto text = specific_text(*member, levels - 1); !text.empty()) return text;
+            if (const auto text = specific_text(*member, levels - 1); !text.empty())
+                return text;
     return {};
 }
 
@@ -46,7 +52,8 @@ void append_utf8(SecretBytes& out, unsigned code) {
     const auto byte = [&out](unsigned value) {
         out.push_back(static_cast<char>(value));
     };
-    if (code < 0x80) return byte(code);
+    if (code < 0x80)
+        return byte(code);
     if (code < 0x800) {
         byte(0xC0 | code >> 6);
     } else {
@@ -64,9 +71,11 @@ void append_utf8(SecretBytes& out, unsigned code) {
 // "uXXXX" at the front.
 std::optional<unsigned> unicode_escape(std::string_view text) {
     unsigned code = 0;
-    if (text.size() < 5 || text[0] != 'u') return std::nullopt;
+    if (text.size() < 5 || text[0] != 'u')
+        return std::nullopt;
     const auto [stop, error] = std::from_chars(text.data() + 1, text.data() + 5, code, 16);
-    if (error != std::errc{} || stop != text.data() + 5) return std::nullopt;
+    if (error != std::errc{} || stop != text.data() + 5)
+        return std::nullopt;
     return code;
 }
 
@@ -102,8 +111,10 @@ SecretBytes unescaped(std::string_view text) {
 }
 
 bool repeats(std::string_view text, const SecretBytes* secret) {
-    if (secret == nullptr || secret->empty()) return false;
-    if (shares_run(text, secret->expose())) return true;
+    if (secret == nullptr || secret->empty())
+        return false;
+    if (shares_run(text, secret->expose()))
+        return true;
     SecretBytes escaped;
     append_json_string(escaped, secret->expose());
     const bool differs = escaped.size() != secret->size() + 2;
@@ -122,22 +133,27 @@ bool repeats_any(std::string_view text, const Outgoing& outgoing) {
 std::string shown(std::string_view text, const Outgoing& outgoing) {
     constexpr const char* withheld = "(text withheld: it repeats part of what was sent)";
     text = text.substr(0, max_examined_bytes);
-    if (repeats_any(text, outgoing)) return withheld;
+    if (repeats_any(text, outgoing))
+        return withheld;
     const bool has_escapes = text.find('\\') != std::string_view::npos;
-    if (has_escapes && repeats_any(unescaped(text).expose(), outgoing)) return withheld;
+    if (has_escapes && repeats_any(unescaped(text).expose(), outgoing))
+        return withheld;
     std::string clean = printable(text, max_shown_bytes);
-    if (clean == text || !repeats_any(clean, outgoing)) return clean;
+    if (clean == text || !repeats_any(clean, outgoing))
+        return clean;
     wipe(clean.data(), clean.size());
     return withheld;
 }
 
 // ": TEXT", or nothing.
 std::string explanation(const http::Response& response, const Outgoing& outgoing) {
-    if (is_html(response)) return ": (an HTML page)";
+    if (is_html(response))
+        return ": (an HTML page)";
     const auto document = parsed_body(response);
     const auto text = document ? specific_text(*document) : trim(response.body.expose());
     // The documentation's `error` is the status again.
-    if (text.empty() || text == std::to_string(response.status)) return {};
+    if (text.empty() || text == std::to_string(response.status))
+        return {};
     const auto clean = shown(text, outgoing);
     return clean.empty() ? clean : ": " + clean;
 }
@@ -175,7 +191,8 @@ std::optional<std::chrono::seconds> seconds_until(std::string_view date, WallTim
     if (date.size() != example.size() || !digits || year < "2000" || year > "2199")
         return std::nullopt;
     const auto when = parse_http_date(date);
-    if (!when) return std::nullopt;
+    if (!when)
+        return std::nullopt;
     return std::chrono::ceil<std::chrono::seconds>(*when - now);
 }
 
@@ -189,7 +206,8 @@ std::optional<std::chrono::seconds> retry_after_of(const http::Response& respons
     } else {
         wait = seconds_until(text, now);
     }
-    if (!wait || *wait <= std::chrono::seconds(0)) return std::nullopt;
+    if (!wait || *wait <= std::chrono::seconds(0))
+        return std::nullopt;
     return std::min(*wait, longest_retry_after);
 }
 
@@ -204,7 +222,8 @@ std::string answered(int status) {
 } // namespace
 
 Result<void> check_success(const http::Response& response, const Outgoing& outgoing, WallTime now) {
-    if (!is_success(response.status)) return error_of(response, outgoing, now);
+    if (!is_success(response.status))
+        return error_of(response, outgoing, now);
     Error error;
     error.http_status = response.status;
     if (is_html(response)) {
@@ -215,7 +234,8 @@ Result<void> check_success(const http::Response& response, const Outgoing& outgo
         return error;
     }
     const auto document = parsed_body(response);
-    if (!document || !says_failure(*document)) return {};
+    if (!document || !says_failure(*document))
+        return {};
     error.kind = ErrorClass::refused;
     error.message =
         answered(response.status) + ", but without success" + explanation(response, outgoing);
@@ -228,7 +248,8 @@ Error error_of(const http::Response& response, const Outgoing& outgoing, WallTim
     error.kind = class_of(status);
     error.http_status = status;
     error.sent = is_definite(status) ? Sent::no : Sent::maybe;
-    if (status == 429 || status == 503) error.retry_after = retry_after_of(response, now);
+    if (status == 429 || status == 503)
+        error.retry_after = retry_after_of(response, now);
     error.message = answered(status);
     if (status >= 300 && status < 400)
         error.message += ", a redirect, which is never followed; baseURL may be wrong";

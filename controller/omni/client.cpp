@@ -13,27 +13,32 @@ Client::Client(rt::Runtime& runtime, http::Client& http, const SecretBytes& toke
     : runtime_(runtime), http_(http), token_(token.clone()), observer_(std::move(observer)) {}
 
 asio::awaitable<Result<void>> Client::update_connection(std::string id, Update update) {
-    if (update.empty()) co_return make_error(ErrorClass::invalid, "nothing to send to Omni");
+    if (update.empty())
+        co_return make_error(ErrorClass::invalid, "nothing to send to Omni");
     auto response = co_await send(update_request(id, update));
-    if (!response) co_return response.error();
+    if (!response)
+        co_return response.error();
     co_return check_success(*response, {.token = &token_, .update = &update}, runtime_.wall_now());
 }
 
 asio::awaitable<Result<std::vector<ConnectionInfo>>> Client::list_connections() {
     const auto response = co_await read(list_request());
-    if (!response) co_return response.error();
+    if (!response)
+        co_return response.error();
     co_return parse_connections(*response);
 }
 
 asio::awaitable<Result<ConnectionInfo>> Client::get_connection(std::string id) {
     const auto response = co_await read(get_request(id));
-    if (!response) co_return response.error();
+    if (!response)
+        co_return response.error();
     co_return parse_connection(*response);
 }
 
 asio::awaitable<Result<void>> Client::whoami() {
     const auto response = co_await send(whoami_request());
-    if (!response) co_return response.error();
+    if (!response)
+        co_return response.error();
     co_return check_success(*response, {.token = &token_}, runtime_.wall_now());
 }
 
@@ -49,7 +54,8 @@ asio::awaitable<Result<http::Response>> Client::send(http::Request request) {
     const std::string method = request.method;
     const auto start = runtime_.now();
     auto response = co_await http_.send(std::move(request), request_deadline);
-    if (observer_) observer_(method, response ? response->status : 0, runtime_.now() - start);
+    if (observer_)
+        observer_(method, response ? response->status : 0, runtime_.now() - start);
     co_return response;
 }
 

@@ -24,11 +24,13 @@ bool is_usable_id(std::string_view id) {
 
 std::vector<std::string> split_values(std::string_view text) {
     std::vector<std::string> values;
-    if (trim(text).empty()) return values;
+    if (trim(text).empty())
+        return values;
     while (true) {
         const auto comma = text.find(',');
         values.emplace_back(trim(text.substr(0, comma)));
-        if (comma == std::string_view::npos) return values;
+        if (comma == std::string_view::npos)
+            return values;
         text.remove_prefix(comma + 1);
     }
 }
@@ -48,7 +50,8 @@ Member member_of(std::string_view text) {
         {"userAttributeValuesForDefaultEnvironment", Member::values},
     }};
     for (const auto& [spelling, member] : known)
-        if (spelling == text) return member;
+        if (spelling == text)
+            return member;
     return Member::other;
 }
 
@@ -71,12 +74,14 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
     bool Default() { return true; }
 
     bool Bool(bool value) {
-        if (at_member() && member_ == Member::deleted_at) entry_.deleted = value;
+        if (at_member() && member_ == Member::deleted_at)
+            entry_.deleted = value;
         return true;
     }
 
     bool Null() {
-        if (at_member() && member_ == Member::attribute) attribute_told_ = true;
+        if (at_member() && member_ == Member::attribute)
+            attribute_told_ = true;
         return true;
     }
 
@@ -90,7 +95,8 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
     }
 
     bool RawNumber(const char* /*data*/, rapidjson::SizeType /*size*/, bool /*copy*/) {
-        if (at_member() && member_ == Member::deleted_at) entry_.deleted = true;
+        if (at_member() && member_ == Member::deleted_at)
+            entry_.deleted = true;
         return true;
     }
 
@@ -104,19 +110,23 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
     }
 
     bool StartObject() {
-        if (depth_ == 1 && matches_ && shape_ == Shape::single) enter();
-        if (inside_ && depth_ + 1 == entry_depth()) begin_entry();
+        if (depth_ == 1 && matches_ && shape_ == Shape::single)
+            enter();
+        if (inside_ && depth_ + 1 == entry_depth())
+            begin_entry();
         return ++depth_ <= json::max_depth;
     }
 
     bool EndObject(rapidjson::SizeType /*members*/) {
-        if (at_member() && !finish_entry()) return false;
+        if (at_member() && !finish_entry())
+            return false;
         leave();
         return true;
     }
 
     bool StartArray() {
-        if (depth_ == 1 && matches_ && shape_ == Shape::list) enter();
+        if (depth_ == 1 && matches_ && shape_ == Shape::list)
+            enter();
         if (at_member() && member_ == Member::values) {
             in_values_ = true;
             values_.clear();
@@ -127,7 +137,8 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
 
     bool EndArray(rapidjson::SizeType /*elements*/) {
         leave();
-        if (depth_ == entry_depth()) in_values_ = false;
+        if (depth_ == entry_depth())
+            in_values_ = false;
         return true;
     }
 
@@ -141,7 +152,8 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
     void enter() { inside_ = documented_ = true; }
 
     void leave() {
-        if (--depth_ == 1) inside_ = false;
+        if (--depth_ == 1)
+            inside_ = false;
     }
 
     void begin_entry() {
@@ -172,7 +184,8 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
             break;
         case Member::attribute: // with both spellings, the one that names something
             attribute_told_ = true;
-            if (!text.empty()) attribute_name_ = text;
+            if (!text.empty())
+                attribute_name_ = text;
             break;
         case Member::values:
             values_ = split_values(text);
@@ -186,7 +199,8 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
     // False, which stops the parser, when there are too many.
     bool finish_entry() {
         in_entry_ = false;
-        if (!is_usable_id(entry_.id)) return true;
+        if (!is_usable_id(entry_.id))
+            return true;
         if (attribute_told_) {
             using State = EnvironmentUserAttribute::State;
             auto& attribute = entry_.environment_user_attribute.emplace();
@@ -197,7 +211,8 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
             }
         }
         too_many_ = connections_.size() == max_connections;
-        if (too_many_) return false;
+        if (too_many_)
+            return false;
         connections_.push_back(std::move(entry_));
         return true;
     }
@@ -243,7 +258,8 @@ Result<std::vector<ConnectionInfo>> parse_connections(const http::Response& resp
     if (reader.too_many())
         return unusable(response, "/api/v1/connections has more than " +
                                       std::to_string(max_connections) + " connections");
-    if (!read) return unusable(response, "/api/v1/connections is not the documented JSON");
+    if (!read)
+        return unusable(response, "/api/v1/connections is not the documented JSON");
     return std::move(reader.connections());
 }
 

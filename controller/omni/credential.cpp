@@ -10,10 +10,12 @@ Result<PreparedCredential> prepare_password(const SecretBytes& raw) {
     const auto refuse = [](const char* why) {
         return make_error(ErrorClass::invalid, why);
     };
-    if (text.empty()) return refuse("the password is empty");
+    if (text.empty())
+        return refuse("the password is empty");
     if (text.find_first_not_of("\r\n") == std::string_view::npos)
         return refuse("the password is empty but for line breaks");
-    if (text.size() > max_credential_bytes) return refuse("the password is larger than 1 MiB");
+    if (text.size() > max_credential_bytes)
+        return refuse("the password is larger than 1 MiB");
     if (!is_utf8(text))
         return refuse("the password is not valid UTF-8, so it can't be sent to Omni, whose API is "
                       "JSON; store it in the Secret as UTF-8 text");
@@ -26,7 +28,8 @@ Result<PreparedCredential> prepare_password(const SecretBytes& raw) {
 
 Result<void> matches_dialect(CredentialKind kind, std::string_view dialect) {
     const std::string name = to_lower(trim(dialect));
-    if (name.empty()) return {};
+    if (name.empty())
+        return {};
     const char* advice = nullptr;
     switch (kind) {
     case CredentialKind::password:
@@ -47,7 +50,8 @@ Result<void> matches_dialect(CredentialKind kind, std::string_view dialect) {
             advice = "does not take a Snowflake private key; use spec.credentials.password";
         break;
     }
-    if (advice == nullptr) return {};
+    if (advice == nullptr)
+        return {};
     return make_error(ErrorClass::invalid, "the connection's dialect in Omni is \"" +
                                                printable(trim(dialect), 40) + "\", which " +
                                                advice);

@@ -45,7 +45,8 @@ Owner unpack(const X509_ALGOR* algorithm, const ASN1_ITEM* type) {
 // A number of at least 1, or 0 for anything else; the largest there is for one that does not fit.
 std::uint64_t count_of(const ASN1_INTEGER* number) {
     std::uint64_t value = 0;
-    if (number == nullptr || (ASN1_STRING_type(number) & V_ASN1_NEG) != 0) return 0;
+    if (number == nullptr || (ASN1_STRING_type(number) & V_ASN1_NEG) != 0)
+        return 0;
     if (ASN1_INTEGER_get_uint64(&value, number) != 1)
         return std::numeric_limits<std::uint64_t>::max();
     return value;
@@ -53,8 +54,10 @@ std::uint64_t count_of(const ASN1_INTEGER* number) {
 
 Result<void> check_rounds(const ASN1_INTEGER* rounds) {
     const std::uint64_t count = count_of(rounds);
-    if (count == 0) return invalid(damaged);
-    if (count > max_kdf_iterations) return invalid(too_many_rounds);
+    if (count == 0)
+        return invalid(damaged);
+    if (count > max_kdf_iterations)
+        return invalid(too_many_rounds);
     return {};
 }
 
@@ -88,13 +91,15 @@ Result<void> check_cipher(int nid) {
 
 Result<void> check_pbes2(const X509_ALGOR* algorithm) {
     const auto scheme = unpack<Pbes2Ptr>(algorithm, ASN1_ITEM_rptr(PBE2PARAM));
-    if (!scheme) return invalid(damaged);
+    if (!scheme)
+        return invalid(damaged);
     if (auto cipher = check_cipher(OBJ_obj2nid(scheme->encryption->algorithm)); !cipher)
         return cipher;
     switch (OBJ_obj2nid(scheme->keyfunc->algorithm)) {
     case NID_id_pbkdf2: {
         const auto pbkdf2 = unpack<Pbkdf2Ptr>(scheme->keyfunc, ASN1_ITEM_rptr(PBKDF2PARAM));
-        if (!pbkdf2) return invalid(damaged);
+        if (!pbkdf2)
+            return invalid(damaged);
         const int prf =
             pbkdf2->prf == nullptr ? NID_hmacWithSHA1 : OBJ_obj2nid(pbkdf2->prf->algorithm);
         if (EVP_PBE_find(EVP_PBE_TYPE_PRF, prf, nullptr, nullptr, nullptr) != 1)
@@ -117,8 +122,10 @@ Result<void> check_pbes1(const X509_ALGOR* algorithm, int nid) {
         EVP_PBE_find(EVP_PBE_TYPE_OUTER, nid, &cipher_nid, nullptr, nullptr) != 1)
         return invalid(unsupported);
     const auto scheme = unpack<Pbes1Ptr>(algorithm, ASN1_ITEM_rptr(PBEPARAM));
-    if (!scheme) return invalid(damaged);
-    if (auto rounds = check_rounds(scheme->iter); !rounds) return rounds;
+    if (!scheme)
+        return invalid(damaged);
+    if (auto rounds = check_rounds(scheme->iter); !rounds)
+        return rounds;
     return check_cipher(cipher_nid);
 }
 
@@ -144,7 +151,8 @@ bool is_known_cipher(std::string_view name) {
         "AES-128-CBC",      "AES-192-CBC",      "AES-256-CBC",      "DES-EDE3-CBC",
         "CAMELLIA-128-CBC", "CAMELLIA-192-CBC", "CAMELLIA-256-CBC", "DES-CBC"};
     for (const auto known : names)
-        if (name == known) return true;
+        if (name == known)
+            return true;
     return false;
 }
 
@@ -154,11 +162,13 @@ Result<EVP_CIPHER_INFO> read_headers(std::string_view headers) {
     std::erase(text, '\r');
     constexpr std::string_view field = "DEK-Info:";
     const auto at = text.find(field);
-    if (at == std::string::npos || text.find('\0') != std::string::npos) return invalid(damaged);
+    if (at == std::string::npos || text.find('\0') != std::string::npos)
+        return invalid(damaged);
     std::string_view name = std::string_view(text).substr(at + field.size());
     name.remove_prefix(std::min(name.find_first_not_of(' '), name.size()));
     name = name.substr(0, name.find(','));
-    if (!is_known_cipher(name)) return invalid(unsupported);
+    if (!is_known_cipher(name))
+        return invalid(unsupported);
     if (PEM_get_EVP_CIPHER_INFO(text.data(), &info) != 1 || info.cipher == nullptr)
         return invalid(damaged);
     if (auto fetched = check_cipher(EVP_CIPHER_get_nid(info.cipher)); !fetched)
@@ -169,7 +179,8 @@ Result<EVP_CIPHER_INFO> read_headers(std::string_view headers) {
 // In place of OpenSSL's default, which would ask on the terminal.
 int give_passphrase(char* buffer, int size, int /*writing*/, void* passphrase) {
     const std::string_view text = static_cast<const SecretBytes*>(passphrase)->expose();
-    if (size < 0 || text.size() > static_cast<std::size_t>(size)) return -1;
+    if (size < 0 || text.size() > static_cast<std::size_t>(size))
+        return -1;
     std::memcpy(buffer, text.data(), text.size());
     return static_cast<int>(text.size());
 }
@@ -179,14 +190,18 @@ int give_passphrase(char* buffer, int size, int /*writing*/, void* passphrase) {
 Result<SecretBytes> decrypt_pkcs8(std::string_view der, const SecretBytes& passphrase) {
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
     const EncryptedPkcs8Ptr encrypted(d2i_X509_SIG(nullptr, &at, static_cast<long>(der.size())));
-    if (!encrypted) return invalid(damaged);
-    if (auto acceptable = check_encryption(encrypted.get()); !acceptable) return acceptable.error();
+    if (!encrypted)
+        return invalid(damaged);
+    if (auto acceptable = check_encryption(encrypted.get()); !acceptable)
+        return acceptable.error();
     const Pkcs8Ptr key(PKCS8_decrypt(encrypted.get(), passphrase.expose().data(),
                                      static_cast<int>(passphrase.size())));
-    if (!key) return wrong_passphrase(passphrase);
+    if (!key)
+        return wrong_passphrase(passphrase);
     SecretBytes out;
     const int size = i2d_PKCS8_PRIV_KEY_INFO(key.get(), nullptr);
-    if (size <= 0) return invalid(damaged);
+    if (size <= 0)
+        return invalid(damaged);
     out.resize(static_cast<std::size_t>(size));
     auto* into = reinterpret_cast<unsigned char*>(out.data());
     i2d_PKCS8_PRIV_KEY_INFO(key.get(), &into);
@@ -196,7 +211,8 @@ Result<SecretBytes> decrypt_pkcs8(std::string_view der, const SecretBytes& passp
 Result<SecretBytes> decrypt_traditional(std::string_view headers, SecretBytes body,
                                         const SecretBytes& passphrase) {
     auto info = read_headers(headers);
-    if (!info) return info.error();
+    if (!info)
+        return info.error();
     static_assert(max_passphrase_bytes <= PEM_BUFSIZE);
     auto size = static_cast<long>(body.size());
     auto* data = reinterpret_cast<unsigned char*>(body.data());

@@ -57,7 +57,8 @@ constexpr Label unknown_label{"", Family::no_key, {}, "is PEM of a kind not know
 
 const Label& look_up(std::string_view name) {
     for (const Label& label : labels)
-        if (label.name == name) return label;
+        if (label.name == name)
+            return label;
     return unknown_label;
 }
 
@@ -89,7 +90,8 @@ Result<PemKey> split_headers(PemKeyForm form, std::string_view content) {
         return PemKey{.form = form, .headers = {}, .body = content};
     while (!rest.empty()) {
         const std::string_view before = rest;
-        if (!take_line(rest).empty()) continue;
+        if (!take_line(rest).empty())
+            continue;
         const auto length = static_cast<std::size_t>(before.data() - content.data());
         return PemKey{.form = form, .headers = content.substr(0, length), .body = rest};
     }
@@ -100,7 +102,8 @@ Result<void> take_block(Found& found, std::string_view label_name, std::string_v
     const Label& label = look_up(label_name);
     if (label.family == Family::usable_key) {
         auto key = split_headers(label.form, content);
-        if (!key) return key.error();
+        if (!key)
+            return key.error();
         found.key = *key;
     } else if (found.first_other == nullptr) {
         found.first_other = &label;
@@ -135,7 +138,8 @@ Error no_block(std::string_view text) {
 }
 
 Result<PemKey> verdict(const Found& found, std::string_view text) {
-    if (found.first_other == nullptr && found.keys == 0) return no_block(text);
+    if (found.first_other == nullptr && found.keys == 0)
+        return no_block(text);
     if (!found.key)
         return make_error(ErrorClass::invalid,
                           std::string(found.first_other->what) + found.first_other->advice);
@@ -159,9 +163,11 @@ Result<PemKey> find_pem_key(std::string_view text) {
         const char* line_start = rest.data();
         const std::string_view line = take_line(rest);
         if (line.starts_with(begin_mark)) {
-            if (content != nullptr) return invalid("is damaged: a PEM block begins inside another");
+            if (content != nullptr)
+                return invalid("is damaged: a PEM block begins inside another");
             const auto named = label_of(line);
-            if (!named) return named.error();
+            if (!named)
+                return named.error();
             label = *named;
             content = rest.data();
         } else if (content != nullptr && line.starts_with(end_mark)) {
@@ -169,11 +175,13 @@ Result<PemKey> find_pem_key(std::string_view text) {
             if (!end.ends_with(dashes) || end.substr(0, end.size() - dashes.size()) != label)
                 return invalid("is damaged: the first and last line of its PEM block differ");
             const std::string_view inside(content, static_cast<std::size_t>(line_start - content));
-            if (auto taken = take_block(found, label, inside); !taken) return taken.error();
+            if (auto taken = take_block(found, label, inside); !taken)
+                return taken.error();
             content = nullptr;
         }
     }
-    if (content != nullptr) return invalid("is cut off: its PEM block has no last line");
+    if (content != nullptr)
+        return invalid("is cut off: its PEM block has no last line");
     return verdict(found, text);
 }
 

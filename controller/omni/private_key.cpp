@@ -109,7 +109,8 @@ bool numbers_fit(const EVP_PKEY* key) {
     const NumberPtr qinv = number_of(key, OSSL_PKEY_PARAM_RSA_COEFFICIENT1);
     const NumberScratchPtr scratch(BN_CTX_secure_new());
     const NumberPtr product(BN_new());
-    if (!n || !e || !d || !p || !q || !dp || !dq || !qinv || !scratch || !product) return false;
+    if (!n || !e || !d || !p || !q || !dp || !dq || !qinv || !scratch || !product)
+        return false;
     // Factors of about the same size; and an exponent that OpenSSL and Java can use.
     const int half = BN_num_bits(n.get()) / 2;
     if (BN_num_bits(p.get()) < half / 2 || BN_num_bits(q.get()) < half / 2 ||
@@ -124,10 +125,13 @@ bool numbers_fit(const EVP_PKEY* key) {
 }
 
 Result<KeyPtr> checked_key(const PKCS8_PRIV_KEY_INFO* info, int min_bits) {
-    if (info == nullptr) return invalid(damaged);
-    if (auto algorithm = check_algorithm(info); !algorithm) return algorithm.error();
+    if (info == nullptr)
+        return invalid(damaged);
+    if (auto algorithm = check_algorithm(info); !algorithm)
+        return algorithm.error();
     KeyPtr key(EVP_PKCS82PKEY(info));
-    if (!key || EVP_PKEY_is_a(key.get(), "RSA") != 1) return invalid(damaged);
+    if (!key || EVP_PKEY_is_a(key.get(), "RSA") != 1)
+        return invalid(damaged);
     const int bits = EVP_PKEY_get_bits(key.get());
     if (bits < min_bits || bits > max_rsa_bits)
         return invalid("is an RSA key of " + std::to_string(bits) + " bits; " +
@@ -159,7 +163,8 @@ void append_pem(SecretBytes& out, std::string_view der) {
 Result<SecretBytes> to_pkcs8_pem(const EVP_PKEY* key) {
     const Pkcs8Ptr info(EVP_PKEY2PKCS8(key));
     const int size = info ? i2d_PKCS8_PRIV_KEY_INFO(info.get(), nullptr) : 0;
-    if (size <= 0) return invalid(damaged);
+    if (size <= 0)
+        return invalid(damaged);
     SecretBytes der;
     der.resize(static_cast<std::size_t>(size));
     auto* into = reinterpret_cast<unsigned char*>(der.data());
@@ -173,7 +178,8 @@ Result<void> check_passphrase(const SecretBytes* passphrase) {
     if (passphrase == nullptr)
         return invalid("is encrypted; name its passphrase's key of the Secret in passphraseKey, "
                        "or store the private key unencrypted");
-    if (passphrase->empty()) return invalid("is encrypted, and its passphrase is empty");
+    if (passphrase->empty())
+        return invalid("is encrypted, and its passphrase is empty");
     if (passphrase->size() > max_passphrase_bytes)
         return invalid("is encrypted, and its passphrase is longer than 1024 bytes");
     return {};
@@ -181,10 +187,14 @@ Result<void> check_passphrase(const SecretBytes* passphrase) {
 
 Result<SecretBytes> decrypted_der(const PemKey& key, const SecretBytes* passphrase) {
     auto der = base64::decode(key.body);
-    if (!der || der->empty()) return invalid("is damaged: its PEM block does not hold base64");
-    if (!key.encrypted()) return der;
-    if (auto usable = check_passphrase(passphrase); !usable) return usable.error();
-    if (key.headers.empty()) return decrypt_pkcs8(der->expose(), *passphrase);
+    if (!der || der->empty())
+        return invalid("is damaged: its PEM block does not hold base64");
+    if (!key.encrypted())
+        return der;
+    if (auto usable = check_passphrase(passphrase); !usable)
+        return usable.error();
+    if (key.headers.empty())
+        return decrypt_pkcs8(der->expose(), *passphrase);
     if (key.form != PemKeyForm::pkcs1)
         return invalid("is damaged: its PEM block has headers, which only PKCS#1 can have");
     return decrypt_traditional(key.headers, std::move(*der), *passphrase);
@@ -196,13 +206,16 @@ Result<SecretBytes> decrypted_der(const PemKey& key, const SecretBytes* passphra
                                                 int min_bits) {
     const ErrorsDropped errors_dropped;
     const auto found = find_pem_key(pem);
-    if (!found) return found.error();
+    if (!found)
+        return found.error();
     auto der = decrypted_der(*found, passphrase);
-    if (!der) return der.error();
+    if (!der)
+        return der.error();
     const bool bare = found->form == PemKeyForm::pkcs1;
     const Pkcs8Ptr info = bare ? wrap_pkcs1(der->expose()) : read_pkcs8(der->expose());
     auto key = checked_key(info.get(), min_bits);
-    if (!key) return key.error();
+    if (!key)
+        return key.error();
     return to_pkcs8_pem(key->get());
 }
 
@@ -218,7 +231,8 @@ Result<SecretBytes> decrypted_der(const PemKey& key, const SecretBytes* passphra
 
 Result<SecretBytes> normalise_rsa_key(std::string_view pem, const SecretBytes* passphrase,
                                       int min_bits) {
-    if (pem.empty()) return invalid("is empty");
+    if (pem.empty())
+        return invalid("is empty");
     if (pem.size() > max_private_key_bytes)
         return invalid("is larger than 64 KiB, which no private key is");
     auto outcome = normalise(pem, passphrase, min_bits);
@@ -230,12 +244,14 @@ Result<PreparedCredential> prepare_private_key(const SecretBytes& pem,
                                                const SecretBytes* passphrase) {
     constexpr int min_bits = 2048; // Snowflake's own limit
     auto normal = normalise_rsa_key(pem.expose(), passphrase, min_bits);
-    if (!normal) return invalid("the private key " + normal.error().message);
+    if (!normal)
+        return invalid("the private key " + normal.error().message);
     return PreparedCredential{.value = std::move(*normal)};
 }
 
 bool needs_key_derivation(const SecretBytes& pem) {
-    if (pem.size() > max_private_key_bytes) return false;
+    if (pem.size() > max_private_key_bytes)
+        return false;
     const auto found = find_pem_key(pem.expose());
     return found && found->encrypted();
 }

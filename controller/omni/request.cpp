@@ -27,13 +27,15 @@ void append_name(SecretBytes& out, std::string_view name) {
 
 void append_environment(SecretBytes& out, const EnvironmentUserAttribute& attribute) {
     append_name(out, "environmentUserAttribute");
-    if (attribute.state == EnvironmentUserAttribute::State::absent) return out.append("null");
+    if (attribute.state == EnvironmentUserAttribute::State::absent)
+        return out.append("null");
     out.append("{\"attributeName\":");
     append_json_string(out, attribute.attribute_name);
     out.append(",\"defaultValues\":[");
     bool first = true;
     for (const auto& value : attribute.default_values) {
-        if (!first) out.append(",");
+        if (!first)
+            out.append(",");
         first = false;
         append_json_string(out, value);
     }
@@ -50,9 +52,12 @@ SecretBytes body_of(const Update& update) {
         append_name(out, name);
         append_json_string(out, text);
     };
-    if (!update.password.empty()) append_text("passwordUnencrypted", update.password.expose());
-    if (!update.private_key.empty()) append_text("privateKey", update.private_key.expose());
-    if (update.base_role) append_text("baseRole", *update.base_role);
+    if (!update.password.empty())
+        append_text("passwordUnencrypted", update.password.expose());
+    if (!update.private_key.empty())
+        append_text("privateKey", update.private_key.expose());
+    if (update.base_role)
+        append_text("baseRole", *update.base_role);
     if (update.environment_user_attribute)
         append_environment(out, *update.environment_user_attribute);
     out.append("}");

@@ -19,12 +19,15 @@ Error invalid(std::string message) {
 Result<std::string_view> member(const json::Value& file, std::string_view name) {
     const json::Value* found = nullptr;
     for (auto it = file.MemberBegin(); it != file.MemberEnd(); ++it) {
-        if (json::text_of(it->name) != name) continue;
-        if (found != nullptr) return invalid("has \"" + std::string(name) + "\" more than once");
+        if (json::text_of(it->name) != name)
+            continue;
+        if (found != nullptr)
+            return invalid("has \"" + std::string(name) + "\" more than once");
         found = &it->value;
     }
     constexpr const char* advice = "; use the JSON key file as Google Cloud gives it";
-    if (found == nullptr) return invalid("has no \"" + std::string(name) + "\"" + advice);
+    if (found == nullptr)
+        return invalid("has no \"" + std::string(name) + "\"" + advice);
     if (json::text_of(*found).empty())
         return invalid("has a \"" + std::string(name) + "\" that is empty or no text" + advice);
     return json::text_of(*found);
@@ -32,8 +35,10 @@ Result<std::string_view> member(const json::Value& file, std::string_view name) 
 
 Result<void> check_type(const json::Value& file) {
     const auto type = member(file, "type");
-    if (!type) return type.error();
-    if (*type == "service_account") return {};
+    if (!type)
+        return type.error();
+    if (*type == "service_account")
+        return {};
     // Only kinds known here are named: anything else is the file's own text.
     for (const char* known : {"authorized_user", "external_account", "impersonated_service_account",
                               "external_account_authorized_user", "gdch_service_account"})
@@ -45,7 +50,8 @@ Result<void> check_type(const json::Value& file) {
 
 Result<void> check_private_key(const json::Value& file) {
     const auto pem = member(file, "private_key");
-    if (!pem) return pem.error();
+    if (!pem)
+        return pem.error();
     // Without a passphrase there is nothing to derive, so this is fast.
     if (auto key = normalise_rsa_key(*pem, nullptr, min_bits); !key) {
         const bool encrypted = key.error().message.starts_with("is encrypted");
@@ -57,8 +63,10 @@ Result<void> check_private_key(const json::Value& file) {
 }
 
 Result<void> check_text(std::string_view text) {
-    if (text.empty()) return invalid("is empty");
-    if (text.size() > max_credential_bytes) return invalid("is larger than 1 MiB");
+    if (text.empty())
+        return invalid("is empty");
+    if (text.size() > max_credential_bytes)
+        return invalid("is larger than 1 MiB");
     if (text.starts_with("\xEF\xBB\xBF"))
         return invalid("begins with a byte order mark; save it as UTF-8 without");
     if (!is_utf8(text) || text.find('\0') != std::string_view::npos)
@@ -69,15 +77,20 @@ Result<void> check_text(std::string_view text) {
 } // namespace
 
 Result<PreparedCredential> prepare_service_account(const SecretBytes& raw) {
-    if (auto text = check_text(raw.expose()); !text) return text.error();
+    if (auto text = check_text(raw.expose()); !text)
+        return text.error();
     const auto file = json::parse(raw.expose());
-    if (!file) return invalid("is " + file.error().message);
+    if (!file)
+        return invalid("is " + file.error().message);
     if (!file->IsObject())
         return invalid("is JSON, but no object; use the JSON key file as Google Cloud gives it");
-    if (auto type = check_type(*file); !type) return type.error();
+    if (auto type = check_type(*file); !type)
+        return type.error();
     for (const auto name : {"project_id", "client_email"})
-        if (auto present = member(*file, name); !present) return present.error();
-    if (auto key = check_private_key(*file); !key) return key.error();
+        if (auto present = member(*file, name); !present)
+            return present.error();
+    if (auto key = check_private_key(*file); !key)
+        return key.error();
     return PreparedCredential{.value = raw.clone()};
 }
 

@@ -9,7 +9,8 @@ namespace {
 std::string joined(const std::vector<std::string>& values) {
     std::string text;
     for (const auto& value : values) {
-        if (&value != &values.front()) text += ',';
+        if (&value != &values.front())
+            text += ',';
         text += value;
     }
     std::string out;
@@ -17,7 +18,8 @@ std::string joined(const std::vector<std::string>& values) {
     while (true) {
         const auto comma = rest.find(',');
         out += trim(rest.substr(0, comma));
-        if (comma == std::string_view::npos) return out;
+        if (comma == std::string_view::npos)
+            return out;
         out += ',';
         rest.remove_prefix(comma + 1);
     }
@@ -39,10 +41,13 @@ bool same_values(const std::vector<std::string>& told, ValuesForm form,
 }
 
 bool same_environment(const ConnectionInfo& told, const EnvironmentUserAttribute& wanted) {
-    if (!told.environment_user_attribute) return true;
+    if (!told.environment_user_attribute)
+        return true;
     const auto& attribute = *told.environment_user_attribute;
-    if (attribute.state != wanted.state) return false;
-    if (wanted.state == EnvironmentUserAttribute::State::absent) return true;
+    if (attribute.state != wanted.state)
+        return false;
+    if (wanted.state == EnvironmentUserAttribute::State::absent)
+        return true;
     return attribute.attribute_name == wanted.attribute_name &&
            same_values(attribute.default_values, told.values_form, wanted.default_values);
 }

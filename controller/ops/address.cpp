@@ -18,7 +18,8 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
     std::uint16_t port = 0;
     const auto* end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, port);
-    if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
+    if (text.empty() || error != std::errc{} || stop != end)
+        return std::nullopt;
     return port;
 }
 
@@ -26,17 +27,23 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 
 Result<BindAddress> parse_bind_address(std::string_view text) {
     const auto colon = text.rfind(':');
-    if (colon == std::string_view::npos) return refusal(text, "it has no port");
+    if (colon == std::string_view::npos)
+        return refusal(text, "it has no port");
     std::string_view host = text.substr(0, colon);
     const auto port = parse_port(text.substr(colon + 1));
-    if (!port) return refusal(text, "the port is no number from 0 to 65535");
-    if (host.empty()) return BindAddress{.host = std::nullopt, .port = *port};
-    if (host == "localhost") host = "127.0.0.1";
+    if (!port)
+        return refusal(text, "the port is no number from 0 to 65535");
+    if (host.empty())
+        return BindAddress{.host = std::nullopt, .port = *port};
+    if (host == "localhost")
+        host = "127.0.0.1";
     const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
-    if (bracketed) host = host.substr(1, host.size() - 2);
+    if (bracketed)
+        host = host.substr(1, host.size() - 2);
     boost::system::error_code error;
     const auto address = boost::asio::ip::make_address(std::string(host), error);
-    if (error) return refusal(text, "the host is no IP address");
+    if (error)
+        return refusal(text, "the host is no IP address");
     if (address.is_v6() != bracketed)
         return refusal(text, bracketed ? "only an IPv6 address stands in brackets"
                                        : "an IPv6 address needs brackets");

@@ -12,7 +12,8 @@ void append_escaped(std::string& out, std::string_view text) {
             out += "\\n";
             continue;
         }
-        if (c == '"' || c == '\\') out += '\\';
+        if (c == '"' || c == '\\')
+            out += '\\';
         out += c;
     }
 }

@@ -62,8 +62,10 @@ Reply refusal(int status) {
 }
 
 int refusal_status(const error_code& ec) {
-    if (ec == http::error::header_limit) return 431;
-    if (ec == http::error::body_limit) return 413;
+    if (ec == http::error::header_limit)
+        return 431;
+    if (ec == http::error::body_limit)
+        return 413;
     return 400;
 }
 
@@ -83,8 +85,10 @@ std::string head_of(const Reply& reply, WallTime now, After after) {
     head += "\r\nDate: " + http_date(now);
     head += "\r\nContent-Type: " + reply.content_type;
     head += "\r\nContent-Length: " + std::to_string(reply.body.size());
-    if (reply.status == 405) head += "\r\nAllow: GET, HEAD";
-    if (after == After::close) head += "\r\nConnection: close";
+    if (reply.status == 405)
+        head += "\r\nAllow: GET, HEAD";
+    if (after == After::close)
+        head += "\r\nConnection: close";
     return head + "\r\n\r\n";
 }
 
@@ -92,7 +96,8 @@ std::string head_of(const Reply& reply, WallTime now, After after) {
 asio::awaitable<Result<std::size_t>> read_more(HttpConnection& connection) {
     const auto room = asio::buffer(connection.buffer) + connection.filled;
     const auto [ec, size] = co_await connection.socket.async_read_some(room, use_tuple);
-    if (ec) co_return io_error("read", ec);
+    if (ec)
+        co_return io_error("read", ec);
     connection.filled += size;
     co_return size;
 }
@@ -109,11 +114,16 @@ asio::awaitable<Result<int>> read_request(HttpConnection& connection, Parser& pa
             connection.consume(used);
             parsed += used;
         }
-        if (ec && ec != http::error::need_more) co_return refusal_status(ec);
-        if (parser.is_done()) break;
-        if (parser.is_header_done()) co_return 413;
-        if (parsed + connection.filled >= connection.buffer.size()) co_return 431;
-        if (const auto more = co_await read_more(connection); !more) co_return more.error();
+        if (ec && ec != http::error::need_more)
+            co_return refusal_status(ec);
+        if (parser.is_done())
+            break;
+        if (parser.is_header_done())
+            co_return 413;
+        if (parsed + connection.filled >= connection.buffer.size())
+            co_return 431;
+        if (const auto more = co_await read_more(connection); !more)
+            co_return more.error();
     }
     co_return 0;
 }
@@ -123,7 +133,8 @@ asio::awaitable<Result<void>> write_reply(tcp::socket& socket, std::string head,
     const std::array<asio::const_buffer, 2> parts = {
         asio::buffer(head), body == Body::send ? asio::buffer(reply.body) : asio::const_buffer()};
     const auto [ec, size] = co_await asio::async_write(socket, parts, use_tuple);
-    if (ec) co_return io_error("write", ec);
+    if (ec)
+        co_return io_error("write", ec);
     co_return Result<void>();
 }
 
@@ -135,7 +146,8 @@ asio::awaitable<Result<void>> say_goodbye(HttpConnection& connection) {
     connection.socket.shutdown(tcp::socket::shutdown_send, ignored);
     for (int i = 0; i < reads; ++i) {
         connection.filled = 0;
-        if (!co_await read_more(connection)) break;
+        if (!co_await read_more(connection))
+            break;
     }
     co_return Result<void>();
 }
@@ -145,12 +157,17 @@ error_code bind_and_listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoin
                            std::optional<bool> v6_only) {
     error_code ec;
     acceptor.open(endpoint.protocol(), ec);
-    if (!ec) acceptor.set_option(asio::socket_base::reuse_address(true), ec);
-    if (!ec && v6_only) acceptor.set_option(asio::ip::v6_only(*v6_only), ec);
-    if (!ec) acceptor.bind(endpoint, ec);
-    if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+    if (!ec)
+        acceptor.set_option(asio::socket_base::reuse_address(true), ec);
+    if (!ec && v6_only)
+        acceptor.set_option(asio::ip::v6_only(*v6_only), ec);
+    if (!ec)
+        acceptor.bind(endpoint, ec);
+    if (!ec)
+        acceptor.listen(asio::socket_base::max_listen_connections, ec);
     error_code ignored;
-    if (ec) acceptor.close(ignored);
+    if (ec)
+        acceptor.close(ignored);
     return ec;
 }
 
@@ -164,7 +181,8 @@ HttpServer::~HttpServer() = default;
 
 Result<void> HttpServer::listen(std::string_view address) {
     const auto parsed = parse_bind_address(address);
-    if (!parsed) return parsed.error();
+    if (!parsed)
+        return parsed.error();
     error_code ec;
     if (parsed->host) {
         ec = bind_and_listen(acceptor_, {*parsed->host, parsed->port}, std::nullopt);
@@ -174,7 +192,8 @@ Result<void> HttpServer::listen(std::string_view address) {
             ec == boost::system::errc::address_not_available)
             ec = bind_and_listen(acceptor_, {tcp::v4(), parsed->port}, std::nullopt);
     }
-    if (ec) return io_error("cannot listen on " + std::string(address), ec);
+    if (ec)
+        return io_error("cannot listen on " + std::string(address), ec);
     return {};
 }
 
@@ -198,7 +217,8 @@ asio::awaitable<void> HttpServer::run() {
     acceptor_.close(ignored);
     tasks.cancel();
     co_await tasks.join();
-    if (end) std::rethrow_exception(end);
+    if (end)
+        std::rethrow_exception(end);
 }
 
 asio::awaitable<void> HttpServer::accept_all(rt::TaskGroup& tasks) {
@@ -224,7 +244,8 @@ asio::awaitable<void> HttpServer::accept_all(rt::TaskGroup& tasks) {
 
 void HttpServer::close_longest_idle() {
     for (HttpConnection& connection : connections_) {
-        if (!connection.idle) continue;
+        if (!connection.idle)
+            continue;
         connection.idle = false; // closed once
         error_code ignored;
         connection.socket.close(ignored);
@@ -248,7 +269,8 @@ asio::awaitable<void> HttpServer::serve(Connections::iterator connection) {
         co_await serve_requests(connection);
         co_return;
     } catch (const boost::system::system_error& error) {
-        if (error.code() == asio::error::operation_aborted) throw;
+        if (error.code() == asio::error::operation_aborted)
+            throw;
         failure = error.what();
     } catch (const std::exception& error) {
         failure = error.what();
@@ -265,13 +287,16 @@ asio::awaitable<void> HttpServer::serve_requests(Connections::iterator connectio
             connections_.splice(connections_.end(), connections_, connection);
             const auto first =
                 co_await rt::with_deadline(runtime_, patience, read_more(*connection));
-            if (!first) co_return;
+            if (!first)
+                co_return;
         }
         connection->idle = false;
         const auto next =
             co_await rt::with_deadline(runtime_, limits_.request, exchange(*connection));
-        if (!next) co_return;
-        if (*next == Next::close) break;
+        if (!next)
+            co_return;
+        if (*next == Next::close)
+            break;
         patience = limits_.idle;
     }
     connection->idle = true;
@@ -283,7 +308,8 @@ asio::awaitable<Result<HttpServer::Next>> HttpServer::exchange(HttpConnection& c
     parser.header_limit(static_cast<std::uint32_t>(limits_.head_bytes));
     parser.body_limit(0);
     const auto refused = co_await read_request(connection, parser);
-    if (!refused) co_return refused.error();
+    if (!refused)
+        co_return refused.error();
     const auto& request = parser.get();
     const bool keep = *refused == 0 && parser.keep_alive() && request.version() == 11;
     const Reply reply = *refused == 0 ? reply_to(std::string(request.method_string()),
@@ -293,15 +319,18 @@ asio::awaitable<Result<HttpServer::Next>> HttpServer::exchange(HttpConnection& c
         connection.socket,
         head_of(reply, runtime_.wall_now(), keep ? After::keep_alive : After::close), reply,
         request.method() == http::verb::head ? Body::omit : Body::send);
-    if (!written) co_return written.error();
+    if (!written)
+        co_return written.error();
     co_return keep ? Next::request : Next::close;
 }
 
 Reply HttpServer::reply_to(std::string_view method, std::string_view target) const {
-    if (method != "GET" && method != "HEAD") return refusal(405);
+    if (method != "GET" && method != "HEAD")
+        return refusal(405);
     const std::string path(target.substr(0, target.find('?')));
     const auto handler = handlers_.find(path);
-    if (handler == handlers_.end()) return refusal(404);
+    if (handler == handlers_.end())
+        return refusal(404);
     try {
         return handler->second();
     } catch (const std::exception& error) {

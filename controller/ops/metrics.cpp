@@ -239,7 +239,8 @@ std::string Metrics::scrape() const {
     prometheus::TextSerializer().Serialize(kept, families_->registry.Collect());
     std::string page = std::move(kept).str();
     ExpositionWriter writer(page);
-    if (snapshot_) write_snapshot(writer, snapshot_());
+    if (snapshot_)
+        write_snapshot(writer, snapshot_());
     write_process_usage(writer, read_process_usage());
     return page;
 }

@@ -16,7 +16,8 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
     std::uint64_t number = 0;
     const auto* end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, number);
-    if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
+    if (text.empty() || error != std::errc{} || stop != end)
+        return std::nullopt;
     return number;
 }
 
@@ -47,7 +48,8 @@ std::optional<double> count_open_fds() {
 
 std::optional<ProcessStat> parse_process_stat(std::string_view text) {
     const auto command_end = text.rfind(')');
-    if (command_end == std::string_view::npos || command_end + 2 > text.size()) return std::nullopt;
+    if (command_end == std::string_view::npos || command_end + 2 > text.size())
+        return std::nullopt;
     text.remove_prefix(command_end + 2);
     constexpr int first = 3; // proc(5) counts from 1: pid, (command), state, ...
     constexpr int last = 24;
@@ -62,7 +64,8 @@ std::optional<ProcessStat> parse_process_stat(std::string_view text) {
     const auto start = parse_number(fields[22]);
     const auto virtual_bytes = parse_number(fields[23]);
     const auto resident = parse_number(fields[24]);
-    if (!user || !system || !start || !virtual_bytes || !resident) return std::nullopt;
+    if (!user || !system || !start || !virtual_bytes || !resident)
+        return std::nullopt;
     return ProcessStat{.cpu_ticks = *user + *system,
                        .start_ticks = *start,
                        .virtual_bytes = *virtual_bytes,
@@ -86,7 +89,8 @@ ProcessUsage read_process_usage() {
     }
     usage.open_fds = count_open_fds();
     rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) usage.max_fds = static_cast<double>(limit.rlim_cur);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+        usage.max_fds = static_cast<double>(limit.rlim_cur);
     return usage;
 }
 
@@ -98,7 +102,8 @@ void write_process_usage(ExpositionWriter& writer, const ProcessUsage& usage) {
     }
     const auto gauge = [&writer](std::string_view name, std::string_view help,
                                  const std::optional<double>& value) {
-        if (!value) return;
+        if (!value)
+            return;
         writer.begin_gauge(name, help);
         writer.sample({}, *value);
     };

@@ -44,7 +44,8 @@ class Series {
         for (const std::string_view value : values)
             key.append(value).push_back('\0'); // ends a value: no name holds it
         const auto found = series_.find(key);
-        if (found != series_.end()) return *found->second;
+        if (found != series_.end())
+            return *found->second;
         return *series_.emplace(std::move(key), &start(values)).first->second;
     }
 

@@ -19,7 +19,8 @@ void write_connections(ExpositionWriter& writer, const Snapshot& snapshot) {
 }
 
 void write_instances(ExpositionWriter& writer, const std::vector<Snapshot::Instance>& instances) {
-    if (instances.empty()) return;
+    if (instances.empty())
+        return;
     writer.begin_gauge("omni_rate_limit_remaining",
                        "Requests that may be sent to Omni now without exceeding its rate limit.");
     for (const auto& entry : instances)

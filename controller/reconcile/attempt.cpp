@@ -1,87 +1,16 @@
+// An Attempt's course: who may send where, and whether now.
 #include "reconcile/attempt.hpp"
 
 #include "base/digest.hpp"
-#include "base/log.hpp"
-#include "base/text.hpp"
-#include "rt/backoff.hpp"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <array>
 
 namespace oco::reconcile {
 namespace {
 
 using omni::Field;
 
-constexpr rt::BackoffPolicy push_backoff{.first = std::chrono::seconds(1),
-                                         .longest = std::chrono::minutes(5)};
 constexpr rt::Duration slow_probe_interval = std::chrono::minutes(10);
-constexpr rt::Duration settling_time = std::chrono::seconds(60);
-
-// Secrets that are nobody's warehouse credential; sending one away would hand over the cluster.
-constexpr std::array<std::string_view, 3> refused_secret_types{
-    "kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token", "helm.sh/release.v1"};
-
-std::string_view digest_label(omni::CredentialKind kind) {
-    switch (kind) {
-    case omni::CredentialKind::password:
-        return "credential/password";
-    case omni::CredentialKind::bigquery_service_account:
-        return "credential/bigQueryServiceAccount";
-    case omni::CredentialKind::snowflake_private_key:
-        return "credential/snowflakePrivateKey";
-    }
-    return {};
-}
-
-std::string canonical(const omni::EnvironmentUserAttribute& attribute) {
-    json::Writer writer;
-    writer.begin_array();
-    writer.value(attribute.state == omni::EnvironmentUserAttribute::State::present);
-    writer.value(attribute.attribute_name);
-    for (const auto& value : attribute.default_values)
-        writer.value(value);
-    writer.end_array();
-    return writer.str();
-}
-
-Result<omni::PreparedCredential> prepare(omni::CredentialKind kind, const SecretBytes& raw,
-                                         const SecretBytes* passphrase) {
-    switch (kind) {
-    case omni::CredentialKind::password:
-        return omni::prepare_password(raw);
-    case omni::CredentialKind::bigquery_service_account:
-        return omni::prepare_service_account(raw);
-    case omni::CredentialKind::snowflake_private_key:
-        return omni::prepare_private_key(raw, passphrase);
-    }
-    return make_error(ErrorClass::invalid, "unknown kind of credential");
-}
-
-// On a thread of the pool; so all comes by value.
-asio::awaitable<Result<omni::PreparedCredential>> prepare_aside(SecretBytes pem,
-                                                                SecretBytes passphrase) {
-    co_return omni::prepare_private_key(pem, passphrase.empty() ? nullptr : &passphrase);
-}
-
-std::string_view push_result(const Error& error) {
-    switch (error.kind) {
-    case ErrorClass::refused:
-    case ErrorClass::invalid:
-        return "rejected";
-    case ErrorClass::unauthorized:
-    case ErrorClass::forbidden:
-    case ErrorClass::not_found:
-        return "refused";
-    case ErrorClass::rate_limited:
-        return "rate_limited";
-    default:
-        return error.sent == Sent::maybe && error.http_status == 0 ? "unknown" : "unavailable";
-    }
-}
 
 } // namespace
 
@@ -89,26 +18,25 @@ Attempt::Attempt(ConnectionReconciler& owner, Object object, Memory& memory)
     : owner_(owner), services_(owner.services_), object_(std::move(object)), memory_(memory),
       status_(memory.status) {}
 
-std::string Attempt::wall_text(rt::TimePoint when) const {
-    const auto from_now = std::chrono::duration_cast<std::chrono::system_clock::duration>(
-        when - services_.runtime.now());
-    return format_rfc3339(services_.runtime.wall_now() + from_now);
-}
-
 asio::awaitable<Outcome> Attempt::run() {
-    if (memory_.generation != object_->meta.generation) memory_.lookup_since.reset();
-    if (auto end = find_instance()) co_return *end;
-    if (auto end = find_target()) co_return *end;
+    if (memory_.generation != object_->meta.generation)
+        memory_.lookup_since.reset();
+    if (auto end = find_instance())
+        co_return *end;
+    if (auto end = find_target())
+        co_return *end;
     find_holdings();
     memory_.refusals.at_generation(object_->meta.generation);
     keep_applicable(status_.applied, target_, held_);
-    if (held_.contains(Field::credential)) co_await examine_credential();
+    if (held_.contains(Field::credential))
+        co_await examine_credential();
     examine_settings();
     recall_rejection();
     if (!pending_.empty() && !memory_.pending_since)
         memory_.pending_since = services_.runtime.now();
     if (object_->suspend || instance_->suspend) {
-        if (pending_.empty()) co_return conclude();
+        if (pending_.empty())
+            co_return conclude();
         Outcome suspended =
             outcome(reason::suspended, object_->suspend
                                            ? "spec.suspend is true, and changes wait to be sent"
@@ -116,16 +44,22 @@ asio::awaitable<Outcome> Attempt::run() {
         suspended.shape = Shape::stalled;
         co_return suspended;
     }
-    if (!instance_state_->usable) co_return instance_not_ready();
-    if (pending_.empty()) co_return conclude();
-    if (auto end = check_dialect()) co_return *end;
-    if (pending_.contains(Field::credential)) co_await prepare_credential();
+    if (!instance_state_->usable)
+        co_return instance_not_ready();
+    if (pending_.empty())
+        co_return conclude();
+    if (auto end = check_dialect())
+        co_return *end;
+    if (pending_.contains(Field::credential))
+        co_await prepare_credential();
     const Choice choice = choose(pending_, digests_, memory_.refusals);
     choice_ = choice.send;
     if (!choice.blocked.empty())
         problems_.push_back(outcome(reason::rejected, memory_.refusal_message));
-    if (choice_.empty()) co_return conclude();
-    if (auto end = check_patience()) co_return *end;
+    if (choice_.empty())
+        co_return conclude();
+    if (auto end = check_patience())
+        co_return *end;
     co_return co_await push();
 }
 
@@ -173,13 +107,15 @@ Outcome Attempt::instance_not_ready() const {
 
 Attempt::Step Attempt::find_target() {
     auto url = parse_base_url(instance_->base_url);
-    if (!url) return outcome(reason::host_not_allowed, url.error().message);
+    if (!url)
+        return outcome(reason::host_not_allowed, url.error().message);
     const std::string host = url->label();
     if (!object_->connection_id.empty()) {
         status_.connection_id = object_->connection_id;
     } else if (status_.applied.target.host != host ||
                memory_.generation != object_->meta.generation || status_.connection_id.empty()) {
-        if (auto end = resolve_name()) return end;
+        if (auto end = resolve_name())
+            return end;
     }
     const std::string& id = status_.connection_id;
     target_ = {.host = host, .connection_id = id};
@@ -233,7 +169,8 @@ Attempt::Step Attempt::look_up_connection() {
     const auto now = services_.runtime.now();
     const bool fresh =
         memory_.lookup_since && directory.read_at && *directory.read_at >= *memory_.lookup_since;
-    if (!instance_state_->usable) return instance_not_ready();
+    if (!instance_state_->usable)
+        return instance_not_ready();
     if (!fresh) {
         if (!memory_.lookup_since) {
             memory_.lookup_since = now;
@@ -273,152 +210,6 @@ void Attempt::find_holdings() {
     }
 }
 
-// --- what ------------------------------------------------------------------------------------
-
-bool Attempt::forced() const {
-    return !object_->force_requested_at.empty() &&
-           object_->force_requested_at != status_.last_handled_force_at;
-}
-
-// An attempt whose outcome is unknown differs from every value, and so does one that settles.
-bool Attempt::differs(Field field, const std::string& held_digest) const {
-    if (memory_.unknown.contains(field) && !memory_.settling.contains(field)) return true;
-    if (const auto it = memory_.settling.find(field); it != memory_.settling.end())
-        return it->second.digest != digests_.at(field) || services_.runtime.now() >= it->second.due;
-    return forced() || held_digest != digests_.at(field);
-}
-
-asio::awaitable<void> Attempt::examine_credential() {
-    const api::CredentialSpec& spec = *object_->credential;
-    const ObjectKey secret{.ns = object_->meta.key.ns, .name = spec.secret.name};
-    auto& applied = status_.applied.credential;
-    const auto watched = owner_.world_.secrets.get(secret);
-    const bool same_reference = applied && applied->secret_name == spec.secret.name &&
-                                applied->secret_key == spec.secret.key;
-    const bool repush = applied && spec.repush_interval.count() > 0 && [&] {
-        const auto pushed = parse_rfc3339(applied->pushed_at);
-        return !pushed || *pushed + spec.repush_interval <= services_.runtime.wall_now();
-    }();
-    if (same_reference && watched && watched->meta.uid == applied->secret_uid &&
-        watched->meta.resource_version == applied->secret_resource_version &&
-        applied->key_id == services_.digest_key.id && !forced() && !repush &&
-        !memory_.unknown.contains(Field::credential)) {
-        digests_[Field::credential] = applied->digest;
-        memory_.secret_changed_at.reset();
-        co_return;
-    }
-    // The first read may come from the API server's cache, as new as the event; a retry must see
-    // the newest there is.
-    const std::string at_least =
-        watched && memory_.failures == 0 ? watched->meta.resource_version : std::string();
-    std::vector<std::string> wanted{spec.secret.key};
-    if (!spec.passphrase_key.empty()) wanted.push_back(spec.passphrase_key);
-    auto read = co_await kube::read_secret(services_.kube, secret, std::move(wanted), at_least);
-    if (!read) {
-        Outcome why = secret_outcome(read.error(), secret);
-        if (why.shape == Shape::progressing)
-            why.again = services_.runtime.now() + std::chrono::seconds(2);
-        problems_.push_back(std::move(why));
-        co_return;
-    }
-    const bool forbidden_type =
-        std::ranges::find(refused_secret_types, read->type) != refused_secret_types.end() ||
-        (secret.ns == services_.settings.operator_namespace && secret.name == digest_key_secret);
-    if (forbidden_type) {
-        problems_.push_back(outcome(reason::invalid_credential,
-                                    "Secret " + secret.str() + " is of type " + read->type +
-                                        ", which is never sent anywhere; name a Secret that holds "
-                                        "the warehouse's credential"));
-        co_return;
-    }
-    const auto value = read->values.find(spec.secret.key);
-    if (value == read->values.end()) {
-        problems_.push_back(missing_key_outcome(secret, spec.secret.key));
-        co_return;
-    }
-    compare_credential(*read, value->second);
-    if (repush) pending_.insert(Field::credential);
-    read_ = std::move(*read);
-}
-
-void Attempt::compare_credential(const kube::SecretRead& read, const SecretBytes& value) {
-    auto& applied = status_.applied.credential;
-    const std::string digest = keyed_digest(
-        services_.digest_key.bytes, {object_->meta.uid, target_.host, target_.connection_id,
-                                     digest_label(object_->credential->kind), value.expose()});
-    digests_[Field::credential] = digest;
-    if (applied && applied->key_id != services_.digest_key.id) {
-        // Another digest key: only an unchanged Secret proves an unchanged value.
-        if (applied->secret_uid == read.meta.uid &&
-            applied->secret_resource_version == read.meta.resource_version) {
-            applied->digest = digest;
-            applied->key_id = services_.digest_key.id;
-        } else {
-            applied.reset();
-        }
-    }
-    if (differs(Field::credential, applied ? applied->digest : std::string())) {
-        pending_.insert(Field::credential);
-        return;
-    }
-    if (applied) { // the same value at another version, or under another name
-        applied->secret_name = object_->credential->secret.name;
-        applied->secret_key = object_->credential->secret.key;
-        applied->secret_uid = read.meta.uid;
-        applied->secret_resource_version = read.meta.resource_version;
-        applied->rotation_id = read.rotation_id;
-    }
-    memory_.secret_changed_at.reset();
-}
-
-void Attempt::examine_settings() {
-    const auto digest_of = [&](Field field, std::string_view value) {
-        return keyed_digest(
-            services_.digest_key.bytes,
-            {object_->meta.uid, target_.host, target_.connection_id, omni::name(field), value});
-    };
-    if (held_.contains(Field::base_role)) {
-        const auto& applied = status_.applied.base_role;
-        digests_[Field::base_role] = digest_of(Field::base_role, *object_->base_role);
-        if (differs(Field::base_role,
-                    applied ? digest_of(Field::base_role, applied->value) : std::string()))
-            pending_.insert(Field::base_role);
-    }
-    if (held_.contains(Field::environment_user_attribute)) {
-        constexpr Field field = Field::environment_user_attribute;
-        const auto& applied = status_.applied.environment_user_attribute;
-        digests_[field] = digest_of(field, canonical(*object_->environment_user_attribute));
-        if (differs(field, applied ? digest_of(field, canonical(applied->value)) : std::string()))
-            pending_.insert(field);
-    }
-}
-
-// After a restart only the status knows what Omni refused: the set of fields whose values give the
-// same digest.
-void Attempt::recall_rejection() {
-    if (!status_.rejected) return;
-    if (status_.rejected->generation != object_->meta.generation) {
-        status_.rejected.reset();
-        return;
-    }
-    if (!memory_.refusals.empty()) return;
-    const std::vector<Field> pending(pending_.begin(), pending_.end());
-    for (unsigned mask = 1; mask < (1U << pending.size()); ++mask) {
-        FieldSet subset;
-        for (std::size_t i = 0; i < pending.size(); ++i)
-            if ((mask & (1U << i)) != 0) subset.insert(pending[i]);
-        if (combined_digest(digests_, subset) != status_.rejected->digest) continue;
-        for (const Field field : subset)
-            memory_.refusals.add(combined_digest(digests_, {field}));
-        const auto* ready = kube::find_condition(status_.conditions, "Ready");
-        memory_.refusal_message =
-            ready != nullptr && ready->reason == reason::rejected
-                ? ready->message
-                : "Omni refused these values before; change the spec or the Secret";
-        return;
-    }
-}
-
 // --- whether now -----------------------------------------------------------------------------
 
 Attempt::Step Attempt::check_dialect() {
@@ -429,13 +220,16 @@ Attempt::Step Attempt::check_dialect() {
     if (memory_.not_found_at) {
         const bool back = known != directory.by_id.end() && !known->second.deleted &&
                           directory.read_at && *directory.read_at > *memory_.not_found_at;
-        if (!back && !directory.refused) return look_up_connection();
+        if (!back && !directory.refused)
+            return look_up_connection();
         memory_.not_found_at.reset();
         memory_.lookup_since.reset();
     }
-    if (!pending_.contains(Field::credential) || directory.refused) return std::nullopt;
+    if (!pending_.contains(Field::credential) || directory.refused)
+        return std::nullopt;
     if (status_.dialect.empty()) {
-        if (known == directory.by_id.end() || known->second.deleted) return look_up_connection();
+        if (known == directory.by_id.end() || known->second.deleted)
+            return look_up_connection();
         // Omni told no dialect: nothing can be checked.
     }
     memory_.lookup_since.reset();
@@ -444,34 +238,6 @@ Attempt::Step Attempt::check_dialect() {
         pending_.erase(Field::credential);
     }
     return std::nullopt;
-}
-
-asio::awaitable<void> Attempt::prepare_credential() {
-    const api::CredentialSpec& spec = *object_->credential;
-    const SecretBytes& raw = read_->values.at(spec.secret.key);
-    const auto phrase = read_->values.find(spec.passphrase_key);
-    const bool has_phrase = !spec.passphrase_key.empty() && phrase != read_->values.end();
-    const ObjectKey secret = read_->meta.key;
-    if (!spec.passphrase_key.empty() && !has_phrase) {
-        problems_.push_back(missing_key_outcome(secret, spec.passphrase_key));
-        pending_.erase(Field::credential);
-        co_return;
-    }
-    const bool slow = spec.kind == omni::CredentialKind::snowflake_private_key && has_phrase &&
-                      omni::needs_key_derivation(raw);
-    auto prepared =
-        slow ? co_await asio::co_spawn(services_.offload.get_executor(),
-                                       prepare_aside(raw.clone(), phrase->second.clone()),
-                                       asio::use_awaitable)
-             : prepare(spec.kind, raw, has_phrase ? &phrase->second : nullptr);
-    if (!prepared) {
-        problems_.push_back(outcome(reason::invalid_credential,
-                                    "Secret " + secret.str() + ", key \"" + spec.secret.key +
-                                        "\": " + prepared.error().message));
-        pending_.erase(Field::credential);
-        co_return;
-    }
-    credential_ = std::move(*prepared);
 }
 
 std::string Attempt::attempt_signature() const {
@@ -507,7 +273,8 @@ Attempt::Step Attempt::check_patience() {
                                           memory_.key_refused_message));
         memory_.key_refused_at.reset();
     }
-    if (!memory_.next_attempt || now >= *memory_.next_attempt) return std::nullopt;
+    if (!memory_.next_attempt || now >= *memory_.next_attempt)
+        return std::nullopt;
     Outcome waiting =
         memory_.outcome.reason.empty()
             ? outcome(reason::progressing, "an attempt failed before; waiting to retry")
@@ -519,15 +286,6 @@ Attempt::Step Attempt::check_patience() {
 Outcome Attempt::slow_probe(Outcome outcome) {
     outcome.again = services_.runtime.now() + slow_probe_interval;
     return outcome;
-}
-
-Outcome Attempt::retry_later(std::string_view reason, std::string message) {
-    ++memory_.failures;
-    memory_.next_attempt =
-        services_.runtime.now() + rt::backoff(services_.runtime, push_backoff, memory_.failures);
-    Outcome out = outcome(reason, std::move(message));
-    out.again = memory_.next_attempt;
-    return out;
 }
 
 Outcome Attempt::conclude() {
@@ -563,256 +321,6 @@ Outcome Attempt::conclude() {
         done.again = services_.runtime.now() + (due - services_.runtime.wall_now());
     }
     return done;
-}
-
-// --- the PATCH -------------------------------------------------------------------------------
-
-omni::Update Attempt::make_update(const FieldSet& fields) {
-    omni::Update update;
-    if (fields.contains(Field::credential)) {
-        SecretBytes value = credential_->value.clone();
-        if (object_->credential->kind == omni::CredentialKind::snowflake_private_key)
-            update.private_key = std::move(value);
-        else
-            update.password = std::move(value);
-    }
-    if (fields.contains(Field::base_role)) update.base_role = object_->base_role;
-    if (fields.contains(Field::environment_user_attribute))
-        update.environment_user_attribute = object_->environment_user_attribute;
-    return update;
-}
-
-asio::awaitable<Outcome> Attempt::push() {
-    const ObjectKey key = object_->meta.key;
-    const auto session = instance_state_->session;
-    if (!owner_.in_flight_.enter(target_, key)) {
-        Outcome waiting =
-            outcome(reason::progressing, "another field of the connection is being sent");
-        waiting.momentary = true;
-        co_return waiting;
-    }
-    const auto priority =
-        choice_.contains(Field::credential) ? work::Priority::credential : work::Priority::settings;
-    const auto slot = session->gate->enter(key.str(), priority,
-                                           [&owner = owner_, key] { owner.hooks_.again(key); });
-    if (!slot) {
-        for (const auto& other : owner_.in_flight_.leave(target_))
-            owner_.hooks_.again(other);
-        co_return outcome(reason::rate_limited,
-                          "waiting for a free slot of the key's requests per minute");
-    }
-    const FieldSet fields = choice_;
-    const auto unknown_before = memory_.unknown;
-    for (const Field field : fields)
-        memory_.unknown[field] = digests_.at(field);
-    auto answer = co_await call(session, make_update(fields));
-    std::optional<Error> failure;
-    if (!answer) failure = answer.error();
-    settle_slot(services_, *session->gate, *slot, failure, instance_->meta.key);
-    for (const auto& other : owner_.in_flight_.leave(target_))
-        owner_.hooks_.again(other);
-    for (const Field field : fields)
-        services_.metrics.push(instance_->meta.key.str(), omni::name(field),
-                               failure ? push_result(*failure) : "success");
-
-    const bool outcome_known = !failure || failure->sent == Sent::no;
-    if (outcome_known)
-        for (const Field field : fields) {
-            const auto before = unknown_before.find(field);
-            if (before == unknown_before.end())
-                memory_.unknown.erase(field);
-            else
-                memory_.unknown[field] = before->second;
-        }
-    if (failure) co_return note_failed(fields, *failure);
-    note_accepted(fields);
-    Outcome done = conclude();
-    const FieldSet left = [&] {
-        FieldSet out = pending_;
-        for (const Field field : fields)
-            out.erase(field);
-        return out;
-    }();
-    if (!left.empty()) { // the rest was refused together with these: find out which it is
-        for (const Field field : culprit(pending_, fields, digests_, memory_.refusals))
-            memory_.refusals.add(combined_digest(digests_, {field}));
-        FieldSet refused;
-        for (const Field field : left)
-            if (memory_.refusals.contains(combined_digest(digests_, {field})))
-                refused.insert(field);
-        if (refused == left) {
-            status_.rejected = api::Rejected{.generation = object_->meta.generation,
-                                             .digest = combined_digest(digests_, refused)};
-            co_return outcome(reason::rejected, memory_.refusal_message);
-        }
-        done = outcome(reason::progressing, "sending the other fields");
-        done.momentary = true;
-        done.again = services_.runtime.now();
-    }
-    co_return done;
-}
-
-// Runs the PATCH beside a clock: after a second without an answer the status says so.
-asio::awaitable<Result<void>> Attempt::call(std::shared_ptr<Session> session, omni::Update update) {
-    struct Shared {
-        explicit Shared(rt::Runtime& runtime) : done(runtime) {}
-
-        rt::Event done;
-        std::optional<Result<void>> result;
-    };
-
-    const auto shared = std::make_shared<Shared>(services_.runtime);
-    constexpr auto run_patch = [](std::shared_ptr<Shared> out, std::shared_ptr<Session> with,
-                                  std::string id, omni::Update what) -> asio::awaitable<void> {
-        out->result = co_await with->omni.update_connection(std::move(id), std::move(what));
-        out->done.notify();
-    };
-    owner_.tasks_.spawn(run_patch(shared, session, target_.connection_id, std::move(update)));
-    co_await shared->done.wait_until(services_.runtime,
-                                     services_.runtime.now() + std::chrono::seconds(1));
-    if (!shared->result) {
-        auto notice = status_;
-        notice.observed_generation = object_->meta.generation;
-        kube::set_conditions(
-            notice.conditions,
-            conditions_of(outcome(reason::progressing, "sent; waiting for Omni's answer"),
-                          object_->meta.generation),
-            services_.runtime.wall_now());
-        co_await owner_.write_status(object_, memory_, std::move(notice));
-    }
-    while (!shared->result)
-        co_await shared->done.wait();
-    co_return *shared->result;
-}
-
-void Attempt::note_accepted(const FieldSet& fields) {
-    const std::string now_text = format_rfc3339(services_.runtime.wall_now());
-    const auto settle = [&](Field field) { // true: it counts as applied
-        const auto earlier = memory_.unknown.find(field);
-        const auto settling = memory_.settling.find(field);
-        const bool settled = settling != memory_.settling.end() &&
-                             settling->second.digest == digests_.at(field) &&
-                             services_.runtime.now() >= settling->second.due;
-        const bool contested =
-            earlier != memory_.unknown.end() && earlier->second != digests_.at(field);
-        if (contested && !settled) {
-            memory_.settling[field] = {.digest = digests_.at(field),
-                                       .due = services_.runtime.now() + settling_time};
-            return false;
-        }
-        memory_.unknown.erase(field);
-        memory_.settling.erase(field);
-        return true;
-    };
-    status_.last_push_time = now_text;
-    if (fields.contains(Field::credential)) {
-        if (settle(Field::credential))
-            status_.applied.credential =
-                api::AppliedCredential{.secret_name = object_->credential->secret.name,
-                                       .secret_key = object_->credential->secret.key,
-                                       .secret_uid = read_->meta.uid,
-                                       .secret_resource_version = read_->meta.resource_version,
-                                       .rotation_id = read_->rotation_id,
-                                       .digest = digests_.at(Field::credential),
-                                       .key_id = services_.digest_key.id,
-                                       .pushed_at = now_text};
-        if (memory_.secret_changed_at)
-            services_.metrics.rotation_latency(
-                ops::Seconds(services_.runtime.now() - *memory_.secret_changed_at));
-        memory_.secret_changed_at.reset();
-        owner_.record(*object_, kube::EventType::normal, "CredentialPushed", "Push",
-                      "Omni accepted the credential from Secret " + read_->meta.key.name +
-                          ", version " + read_->meta.resource_version);
-        if (credential_->ends_in_newline)
-            owner_.record(*object_, kube::EventType::warning, "PasswordEndsInNewline", "Push",
-                          "the password in Secret " + read_->meta.key.name +
-                              " ends in a line break, which was sent as part of it; "
-                              "`echo -n` avoids that");
-    }
-    if (fields.contains(Field::base_role)) {
-        if (settle(Field::base_role))
-            status_.applied.base_role =
-                api::AppliedBaseRole{.value = *object_->base_role, .pushed_at = now_text};
-        owner_.record(*object_, kube::EventType::normal, "BaseRoleUpdated", "Push",
-                      "Omni accepted base role " + *object_->base_role);
-    }
-    if (fields.contains(Field::environment_user_attribute)) {
-        if (settle(Field::environment_user_attribute))
-            status_.applied.environment_user_attribute = api::AppliedEnvironmentUserAttribute{
-                .value = *object_->environment_user_attribute, .pushed_at = now_text};
-        owner_.record(*object_, kube::EventType::normal, "EnvironmentUserAttributeUpdated", "Push",
-                      "Omni accepted the environment user attribute");
-    }
-    status_.rejected.reset();
-    for (const Field field : fields)
-        log::info("pushed", {{"object", object_->meta.key.str()},
-                             {"field", std::string(omni::name(field))},
-                             {"host", target_.host},
-                             {"connection", target_.connection_id}});
-}
-
-Outcome Attempt::note_failed(const FieldSet& fields, const Error& error) {
-    if (error.sent == Sent::maybe) // Omni may hold either value now
-        for (const Field field : fields) {
-            if (field == Field::credential)
-                status_.applied.credential.reset();
-            else if (field == Field::base_role)
-                status_.applied.base_role.reset();
-            else
-                status_.applied.environment_user_attribute.reset();
-            memory_.settling.erase(field);
-        }
-    const auto now = services_.runtime.now();
-    switch (error.kind) {
-    case ErrorClass::refused:
-    case ErrorClass::invalid:
-        return note_refused(fields, error);
-    case ErrorClass::unauthorized:
-    case ErrorClass::forbidden: {
-        memory_.key_refused_at = now;
-        memory_.key_refused_message = error.message;
-        owner_.instances_.doubt_key(instance_->meta.key);
-        Outcome waiting = outcome(reason::progressing, "Omni refused; the key is being checked");
-        waiting.momentary = true;
-        return waiting;
-    }
-    case ErrorClass::not_found:
-        memory_.not_found_at = now;
-        memory_.lookup_since = now;
-        owner_.instances_.want_directory(instance_->meta.key);
-        if (object_->connection_id.empty())
-            status_.connection_id.clear(); // a name may mean another connection now
-        return retry_later(reason::connection_not_found,
-                           "Omni does not know the connection (any more), or the key may not see "
-                           "it. " +
-                               error.message);
-    case ErrorClass::rate_limited: {
-        Outcome limited = outcome(reason::rate_limited, error.message);
-        limited.again = now; // queues at the gate
-        return limited;
-    }
-    case ErrorClass::tls:
-        return retry_later(reason::tls_verification_failed, error.message);
-    default:
-        return retry_later(reason::omni_unavailable, error.message);
-    }
-}
-
-Outcome Attempt::note_refused(const FieldSet& fields, const Error& error) {
-    memory_.refusals.add(combined_digest(digests_, fields));
-    memory_.refusal_message = error.message;
-    const Choice next = choose(pending_, digests_, memory_.refusals);
-    if (!next.send.empty()) { // not all of it need be wrong
-        Outcome more =
-            outcome(reason::progressing, "Omni refused the fields together; sending them "
-                                         "one by one");
-        more.momentary = true;
-        more.again = services_.runtime.now();
-        return more;
-    }
-    status_.rejected = api::Rejected{.generation = object_->meta.generation,
-                                     .digest = combined_digest(digests_, next.blocked)};
-    return outcome(reason::rejected, error.message);
 }
 
 } // namespace oco::reconcile

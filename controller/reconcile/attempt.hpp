@@ -49,9 +49,7 @@ class Attempt {
     Outcome slow_probe(Outcome outcome);
     Outcome conclude();
 
-    void block(omni::Field field, Outcome why);
     [[nodiscard]] std::string attempt_signature() const;
-    [[nodiscard]] std::string wall_text(rt::TimePoint when) const;
 
     ConnectionReconciler& owner_;
     Services& services_;

@@ -4,9 +4,12 @@ namespace oco::reconcile {
 
 std::set<omni::Field> managed_fields(const api::OmniConnection& object) {
     std::set<omni::Field> fields;
-    if (object.credential) fields.insert(omni::Field::credential);
-    if (object.base_role) fields.insert(omni::Field::base_role);
-    if (object.environment_user_attribute) fields.insert(omni::Field::environment_user_attribute);
+    if (object.credential)
+        fields.insert(omni::Field::credential);
+    if (object.base_role)
+        fields.insert(omni::Field::base_role);
+    if (object.environment_user_attribute)
+        fields.insert(omni::Field::environment_user_attribute);
     return fields;
 }
 
@@ -17,13 +20,15 @@ std::vector<ObjectKey> Claims::set(const ObjectKey& key, Claim claim) {
             touched.insert(std::move(other));
     };
     if (const auto known = by_object_.find(key); known != by_object_.end()) {
-        if (known->second == claim) return {};
+        if (known->second == claim)
+            return {};
         const Claim old = std::move(known->second);
         by_object_.erase(known);
         auto& orders = by_target_[old.target];
         orders.erase({old.created, key});
         touch(old.target);
-        if (orders.empty()) by_target_.erase(old.target);
+        if (orders.empty())
+            by_target_.erase(old.target);
     }
     if (!claim.target.empty()) {
         touch(claim.target);
@@ -36,9 +41,11 @@ std::vector<ObjectKey> Claims::set(const ObjectKey& key, Claim claim) {
 
 const ObjectKey* Claims::holder(const Target& target, omni::Field field) const {
     const auto orders = by_target_.find(target);
-    if (orders == by_target_.end()) return nullptr;
+    if (orders == by_target_.end())
+        return nullptr;
     for (const auto& [order, fields] : orders->second)
-        if (fields.contains(field)) return &order.second;
+        if (fields.contains(field))
+            return &order.second;
     return nullptr;
 }
 

@@ -16,7 +16,8 @@ constexpr std::chrono::seconds next_attempt_tolerance(60);
 
 bool InFlight::enter(const api::Target& target, const ObjectKey& key) {
     const auto [entry, first] = waiting_.try_emplace(target);
-    if (!first) entry->second.insert(key);
+    if (!first)
+        entry->second.insert(key);
     return first;
 }
 
@@ -33,9 +34,11 @@ ConnectionReconciler::ConnectionReconciler(Services services, const World& world
 
 api::Target ConnectionReconciler::target_of(const api::OmniConnection& object) const {
     const auto instance = world_.instances.get(object.instance);
-    if (!instance || !namespace_allowed(world_, *instance, object.meta.key.ns)) return {};
+    if (!instance || !namespace_allowed(world_, *instance, object.meta.key.ns))
+        return {};
     const auto url = parse_base_url(instance->base_url);
-    if (!url) return {};
+    if (!url)
+        return {};
     std::string id = object.connection_id;
     if (id.empty()) {
         const auto known = memories_.find(object.meta.key);
@@ -43,7 +46,8 @@ api::Target ConnectionReconciler::target_of(const api::OmniConnection& object) c
                  ? known->second.status.connection_id
                  : object.status.connection_id;
     }
-    if (instance->allowed_connections && !instance->allowed_connections->contains(id)) return {};
+    if (instance->allowed_connections && !instance->allowed_connections->contains(id))
+        return {};
     return {.host = url->label(), .connection_id = id};
 }
 
@@ -55,7 +59,8 @@ void ConnectionReconciler::secret_changed(const ObjectKey& key) {
 
 Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
     Memory& memory = memories_[object.meta.key];
-    if (memory.uid == object.meta.uid) return memory;
+    if (memory.uid == object.meta.uid)
+        return memory;
     memory = {};
     memory.uid = object.meta.uid;
     memory.status = object.status;
@@ -94,13 +99,15 @@ ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object, 
     const auto now = services_.runtime.now();
     const ObjectKey key = object->meta.key;
     if (result.momentary) {
-        if (!memory.waiting_since) memory.waiting_since = now;
+        if (!memory.waiting_since)
+            memory.waiting_since = now;
         const auto visible_at = *memory.waiting_since + momentary_limit;
         if (now < visible_at) {
             hooks_.again_at(key, std::min(visible_at, result.again.value_or(visible_at)));
             // What was learnt stays; the conditions say it when it lasts. But what Omni accepted is
             // recorded at once.
-            if (next.applied == memory.status.applied) co_return;
+            if (next.applied == memory.status.applied)
+                co_return;
             result = memory.outcome.reason.empty() ? result : memory.outcome;
         }
     } else {
@@ -129,14 +136,17 @@ ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object, 
     kube::set_conditions(next.conditions, conditions_of(result, object->meta.generation),
                          services_.runtime.wall_now());
     const Outcome before = std::exchange(memory.outcome, result);
-    if (result.again) hooks_.again_at(key, *result.again);
-    if (co_await write_status(object, memory, std::move(next))) announce(*object, before, result);
+    if (result.again)
+        hooks_.again_at(key, *result.again);
+    if (co_await write_status(object, memory, std::move(next)))
+        announce(*object, before, result);
 }
 
 asio::awaitable<bool>
 ConnectionReconciler::write_status(std::shared_ptr<const api::OmniConnection> object,
                                    Memory& memory, api::OmniConnection::Status next) {
-    if (next == memory.status) co_return false;
+    if (next == memory.status)
+        co_return false;
     json::Writer body;
     body.begin_object().field("metadata").begin_object().member("uid", object->meta.uid);
     body.end_object().field("status");
@@ -165,11 +175,13 @@ ConnectionReconciler::write_status(std::shared_ptr<const api::OmniConnection> ob
 
 void ConnectionReconciler::announce(const api::OmniConnection& object, const Outcome& before,
                                     const Outcome& now) {
-    if (before.reason == now.reason && before.message == now.message) return;
+    if (before.reason == now.reason && before.message == now.message)
+        return;
     log::write(
         now.shape == Shape::ready ? log::Level::info : log::Level::warn, "connection",
         {{"object", object.meta.key.str()}, {"reason", now.reason}, {"message", now.message}});
-    if (before.reason == now.reason) return;
+    if (before.reason == now.reason)
+        return;
     const bool calm = now.shape == Shape::ready || now.shape == Shape::progressing;
     record(object, calm ? kube::EventType::normal : kube::EventType::warning, now.reason,
            "Reconcile", now.message);

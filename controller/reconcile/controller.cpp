@@ -33,7 +33,8 @@ std::set<ObjectKey> secrets_of(const api::OmniConnection& object) {
 
 std::set<ObjectKey> secrets_of(const api::OmniInstance& object) {
     std::set<ObjectKey> out{{.ns = object.meta.key.ns, .name = object.api_token.name}};
-    if (object.ca_bundle) out.insert({.ns = object.meta.key.ns, .name = object.ca_bundle->name});
+    if (object.ca_bundle)
+        out.insert({.ns = object.meta.key.ns, .name = object.ca_bundle->name});
     return out;
 }
 
@@ -146,7 +147,8 @@ asio::awaitable<void> Controller::run() {
     tasks_.cancel();
     co_await asio::this_coro::reset_cancellation_state();
     co_await tasks_.join();
-    if (failure) std::rethrow_exception(failure);
+    if (failure)
+        std::rethrow_exception(failure);
 }
 
 asio::awaitable<void> Controller::wait_synced() {
@@ -174,7 +176,8 @@ bool Controller::synced() const {
 
 std::string Controller::trouble() const {
     for (const auto& watcher : watchers_)
-        if (!watcher->synced() && !watcher->trouble().empty()) return watcher->trouble();
+        if (!watcher->synced() && !watcher->trouble().empty())
+            return watcher->trouble();
     return trouble_;
 }
 
@@ -208,7 +211,8 @@ void Controller::connection_changed(const Connection& before, const Connection& 
     world_.connections_by_secret.set(key, secrets_of(*after));
     world_.connections_by_instance.set(key, {after->instance});
     claim(*after, connections_->target_of(*after));
-    if (!started_) return;
+    if (!started_)
+        return;
     const bool spec_changed = !same || before->meta.generation != after->meta.generation;
     if (spec_changed)
         connection_queue_->add_at(key, runtime_.now() + spec_settles);
@@ -216,7 +220,8 @@ void Controller::connection_changed(const Connection& before, const Connection& 
         connection_queue_->add(key);
     if (!same || before->instance != after->instance) {
         instance_queue_->add(after->instance);
-        if (before) instance_queue_->add(before->instance);
+        if (before)
+            instance_queue_->add(before->instance);
     }
 }
 
@@ -224,7 +229,8 @@ void Controller::claim(const api::OmniConnection& object, const api::Target& tar
     for (const auto& other : world_.claims.set(
              object.meta.key,
              {.target = target, .created = object.meta.created, .fields = managed_fields(object)}))
-        if (started_) connection_queue_->add(other);
+        if (started_)
+            connection_queue_->add(other);
 }
 
 void Controller::instance_changed(const Instance& before, const Instance& after) {
@@ -245,32 +251,37 @@ void Controller::instance_changed(const Instance& before, const Instance& after)
     for (const auto& user : world_.connections_by_instance.users_of(key))
         if (const auto object = world_.connections.get(user))
             claim(*object, connections_->target_of(*object));
-    if (!started_) return;
+    if (!started_)
+        return;
     instances_->forget_backoff(key);
     instance_queue_->add(key);
     wake_connections_of(key);
 }
 
 void Controller::secret_changed(const Secret& before, const Secret& after) {
-    if (!started_) return;
+    if (!started_)
+        return;
     const ObjectKey& key = after ? after->meta.key : before->meta.key;
     for (const auto& user : world_.instances_by_secret.users_of(key)) {
         instances_->forget_backoff(user);
         instance_queue_->add(user);
     }
     for (const auto& user : world_.connections_by_secret.users_of(key)) {
-        if (after) connections_->secret_changed(user);
+        if (after)
+            connections_->secret_changed(user);
         connection_queue_->add(user);
     }
 }
 
 void Controller::namespace_changed() {
     for (const auto& [key, instance] : world_.instances.objects()) {
-        if (instance->allowed_from != "Selector") continue;
+        if (instance->allowed_from != "Selector")
+            continue;
         for (const auto& user : world_.connections_by_instance.users_of(key))
             if (const auto object = world_.connections.get(user))
                 claim(*object, connections_->target_of(*object));
-        if (started_) wake_connections_of(key);
+        if (started_)
+            wake_connections_of(key);
     }
 }
 
@@ -293,7 +304,8 @@ ops::Snapshot Controller::snapshot() const {
                                                                     : ops::Breaker::closed};
     for (const auto& [key, memory] : connections_->memories()) {
         const auto object = world_.connections.get(key);
-        if (!object) continue;
+        if (!object)
+            continue;
         if (const auto* ready = kube::find_condition(memory.status.conditions, "Ready"))
             ++counts[{ready->status, ready->reason}];
         if (const auto pushed = parse_rfc3339(memory.status.last_push_time))

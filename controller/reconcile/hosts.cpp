@@ -23,7 +23,8 @@ std::string BaseUrl::label() const {
 
 Result<BaseUrl> parse_base_url(std::string_view text) {
     auto url = kube::parse_server_url(text);
-    if (!url) return make_error(ErrorClass::invalid, "spec.baseURL " + url.error().message);
+    if (!url)
+        return make_error(ErrorClass::invalid, "spec.baseURL " + url.error().message);
     if (!url->path_prefix.empty() && url->path_prefix != "/api")
         return make_error(ErrorClass::invalid,
                           "spec.baseURL must have no path but /api: https://NAME.omniapp.co");
@@ -38,7 +39,8 @@ Result<AllowedHosts> AllowedHosts::parse(std::string_view patterns) {
         const auto comma = std::min(patterns.find(','), patterns.size());
         const std::string_view item = trim(patterns.substr(0, comma));
         patterns.remove_prefix(std::min(comma + 1, patterns.size()));
-        if (item.empty()) continue;
+        if (item.empty())
+            continue;
         Pattern pattern{.wildcard = item.starts_with("*.")};
         const std::string_view rest = item.substr(pattern.wildcard ? 2 : 0);
         auto url = kube::parse_server_url("https://" + std::string(rest));
@@ -53,8 +55,10 @@ Result<AllowedHosts> AllowedHosts::parse(std::string_view patterns) {
 
 bool AllowedHosts::allows(const BaseUrl& url) const {
     return std::ranges::any_of(patterns_, [&](const Pattern& pattern) {
-        if (pattern.port != url.port) return false;
-        if (!pattern.wildcard) return pattern.host == url.host;
+        if (pattern.port != url.port)
+            return false;
+        if (!pattern.wildcard)
+            return pattern.host == url.host;
         const auto dot = url.host.find('.');
         return dot != 0 && dot != std::string::npos && url.host.substr(dot + 1) == pattern.host;
     });

@@ -23,11 +23,13 @@ class Index {
 
     void erase(const ObjectKey& user) {
         const auto known = used_.find(user);
-        if (known == used_.end()) return;
+        if (known == used_.end())
+            return;
         for (const auto& key : known->second)
             if (const auto it = users_.find(key); it != users_.end()) {
                 it->second.erase(user);
-                if (it->second.empty()) users_.erase(it);
+                if (it->second.empty())
+                    users_.erase(it);
             }
         used_.erase(known);
     }

@@ -89,13 +89,15 @@ void InstanceReconciler::doubt_key(const ObjectKey& key) {
 }
 
 void InstanceReconciler::forget_backoff(const ObjectKey& key) {
-    if (const auto it = states_.find(key); it != states_.end()) it->second.next_attempt.reset();
+    if (const auto it = states_.find(key); it != states_.end())
+        it->second.next_attempt.reset();
 }
 
 asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
     const Instance instance = world_.instances.get(key);
     if (!instance) {
-        if (states_.erase(key) != 0) services_.metrics.forget_instance(key.str());
+        if (states_.erase(key) != 0)
+            services_.metrics.forget_instance(key.str());
         hooks_.changed(key);
         co_return;
     }
@@ -115,7 +117,8 @@ asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
     const bool news = was_usable != state.usable || read_before != state.directory.read_at ||
                       verified_before != state.key_verified_at ||
                       said_before != state.outcome.reason + state.outcome.message;
-    if (news) hooks_.changed(key);
+    if (news)
+        hooks_.changed(key);
     co_await write_status(instance, state);
     if (state.outcome.again && *state.outcome.again != never)
         hooks_.again_at(key, *state.outcome.again);
@@ -134,7 +137,8 @@ asio::awaitable<Outcome> InstanceReconciler::examine(Instance instance, Instance
         co_return *problem;
     }
     const bool due = !state.usable || state.directory_wanted || state.key_doubted;
-    if (!due) co_return state.outcome;
+    if (!due)
+        co_return state.outcome;
     if (state.next_attempt && services_.runtime.now() < *state.next_attempt) {
         Outcome same = state.outcome;
         same.again = state.next_attempt;
@@ -162,7 +166,8 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_session(Inst
     const ObjectKey token_key{.ns = ns, .name = instance->api_token.name};
     auto read =
         co_await kube::read_secret(services_.kube, token_key, {instance->api_token.key}, "");
-    if (!read) co_return secret_outcome(read.error(), token_key);
+    if (!read)
+        co_return secret_outcome(read.error(), token_key);
     const auto value = read->values.find(instance->api_token.key);
     if (value == read->values.end())
         co_return missing_key_outcome(token_key, instance->api_token.key);
@@ -177,7 +182,8 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_session(Inst
         const ObjectKey ca_key{.ns = ns, .name = instance->ca_bundle->name};
         auto ca =
             co_await kube::read_secret(services_.kube, ca_key, {instance->ca_bundle->key}, "");
-        if (!ca) co_return secret_outcome(ca.error(), ca_key);
+        if (!ca)
+            co_return secret_outcome(ca.error(), ca_key);
         const auto pem = ca->values.find(instance->ca_bundle->key);
         if (pem == ca->values.end())
             co_return missing_key_outcome(ca_key, instance->ca_bundle->key);
@@ -251,7 +257,8 @@ asio::awaitable<Outcome> InstanceReconciler::verify(Instance instance, InstanceS
             key_or_rights(list.error()) || list.error().kind == ErrorClass::not_found;
         if (unreadable) {
             state.directory = {.by_id = {}, .read_at = now, .refused = true};
-            if (list_refused && state.usable) co_return state.outcome;
+            if (list_refused && state.usable)
+                co_return state.outcome;
             co_return co_await ask_whoami(instance, state);
         }
         co_return failed(instance, state, list.error());
@@ -287,13 +294,15 @@ asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, Insta
     auto answer = co_await session->omni.whoami();
     settle_slot(services_, *session->gate, *slot,
                 answer.has_error() ? std::optional(answer.error()) : std::nullopt, key);
-    if (session != state.session) co_return state.outcome;
+    if (session != state.session)
+        co_return state.outcome;
     if (answer) {
         state.key_doubted = false;
         state.key_verified_at = services_.runtime.now();
         state.failures = 0;
         state.next_attempt.reset();
-        if (!state.usable && !state.directory.refused) co_return co_await verify(instance, state);
+        if (!state.usable && !state.directory.refused)
+            co_return co_await verify(instance, state);
         state.usable = true;
         co_return outcome(reason::synced,
                           state.directory.refused
@@ -301,7 +310,8 @@ asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, Insta
                                 "cannot be checked"
                               : "the key is accepted");
     }
-    if (!key_or_rights(answer.error())) co_return failed(instance, state, answer.error());
+    if (!key_or_rights(answer.error()))
+        co_return failed(instance, state, answer.error());
     state.usable = false;
     state.key_doubted = false;
     Outcome refused = outcome(reason::unauthorized,
@@ -338,7 +348,8 @@ asio::awaitable<void> InstanceReconciler::write_status(Instance instance, Instan
         world_.connections_by_instance.users_of(instance->meta.key).size());
     kube::set_conditions(next.conditions, conditions_of(state.outcome, instance->meta.generation),
                          services_.runtime.wall_now());
-    if (next == state.status) co_return;
+    if (next == state.status)
+        co_return;
     const auto* before = kube::find_condition(state.status.conditions, "Ready");
     const bool news = before == nullptr || before->reason != state.outcome.reason;
     json::Writer body;
@@ -360,7 +371,8 @@ asio::awaitable<void> InstanceReconciler::write_status(Instance instance, Instan
         co_return;
     }
     state.status = std::move(next);
-    if (!news) co_return;
+    if (!news)
+        co_return;
     log::info("instance", {{"object", instance->meta.key.str()},
                            {"reason", state.outcome.reason},
                            {"message", state.outcome.message}});

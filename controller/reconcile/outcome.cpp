@@ -50,7 +50,8 @@ std::vector<kube::Condition> conditions_of(const Outcome& outcome, std::int64_t 
     add("Ready", ready_status(outcome.shape));
     if (outcome.shape == Shape::progressing || outcome.shape == Shape::failing)
         add("Reconciling", "True");
-    if (outcome.shape == Shape::stalled) add("Stalled", "True");
+    if (outcome.shape == Shape::stalled)
+        add("Stalled", "True");
     return out;
 }
 

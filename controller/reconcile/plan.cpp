@@ -18,9 +18,12 @@ FieldSet without(const FieldSet& fields, const FieldSet& removed) {
 } // namespace
 
 void keep_applicable(api::Applied& applied, const api::Target& target, const FieldSet& held) {
-    if (applied.target != target) applied = {.target = target};
-    if (!held.contains(Field::credential)) applied.credential.reset();
-    if (!held.contains(Field::base_role)) applied.base_role.reset();
+    if (applied.target != target)
+        applied = {.target = target};
+    if (!held.contains(Field::credential))
+        applied.credential.reset();
+    if (!held.contains(Field::base_role))
+        applied.base_role.reset();
     if (!held.contains(Field::environment_user_attribute))
         applied.environment_user_attribute.reset();
 }
@@ -33,7 +36,8 @@ std::string combined_digest(const Digests& digests, const FieldSet& fields) {
 }
 
 void Refusals::at_generation(std::int64_t generation) {
-    if (generation_ != generation) combined_.clear();
+    if (generation_ != generation)
+        combined_.clear();
     generation_ = generation;
 }
 
@@ -49,7 +53,8 @@ Choice choose(const FieldSet& pending, const Digests& digests, const Refusals& r
 
     Choice out;
     for (const Field field : pending)
-        if (refusals.contains(combined_digest(digests, {field}))) out.blocked.insert(field);
+        if (refusals.contains(combined_digest(digests, {field})))
+            out.blocked.insert(field);
     for (const auto& candidate : candidates) {
         const bool hopeless =
             candidate.empty() || refusals.contains(combined_digest(digests, candidate)) ||

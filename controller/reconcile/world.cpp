@@ -13,8 +13,10 @@ NamespaceMeta NamespaceMeta::decode(const json::Value& object) {
 
 bool namespace_allowed(const World& world, const api::OmniInstance& instance,
                        const std::string& ns) {
-    if (ns == instance.meta.key.ns || instance.allowed_from == "All") return true;
-    if (instance.allowed_from != "Selector") return false;
+    if (ns == instance.meta.key.ns || instance.allowed_from == "All")
+        return true;
+    if (instance.allowed_from != "Selector")
+        return false;
     const auto known = world.namespaces.get({.ns = "", .name = ns});
     return known && instance.allowed_selector.matches(known->labels);
 }

@@ -37,7 +37,8 @@ asio::awaitable<Result<T>> with_deadline(Runtime& runtime, Duration limit,
             asio::co_spawn(executor, runtime.sleep(limit), asio::deferred))
             .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
     if (order[0] == 0) {
-        if (failure) std::rethrow_exception(failure);
+        if (failure)
+            std::rethrow_exception(failure);
         co_return std::move(*result);
     }
     if (timer_failure) // cancelled from outside

@@ -42,7 +42,8 @@ asio::awaitable<Result<std::size_t>> read_from(Socket& socket, std::span<char> i
     // Many servers close TCP without TLS's close_notify; HTTP's own framing tells a cut answer.
     if (ec == asio::error::eof || ec == boost::asio::ssl::error::stream_truncated)
         co_return std::size_t{0};
-    if (ec) co_return stream_error("read", ec);
+    if (ec)
+        co_return stream_error("read", ec);
     co_return size;
 }
 
@@ -50,7 +51,8 @@ template<class Socket>
 asio::awaitable<Result<void>> write_to(Socket& socket, std::string_view bytes) {
     const auto [ec, size] =
         co_await asio::async_write(socket, asio::buffer(bytes.data(), bytes.size()), use_tuple);
-    if (ec) co_return stream_error("write", ec);
+    if (ec)
+        co_return stream_error("write", ec);
     co_return Result<void>();
 }
 
@@ -86,12 +88,14 @@ class TlsStream final : public Stream {
         SSL* ssl = stream_.native_handle();
         const bool is_address =
             !asio::ip::make_address(name, ignored_).is_unspecified() && !ignored_;
-        if (!is_address) SSL_set_tlsext_host_name(ssl, name.c_str());
+        if (!is_address)
+            SSL_set_tlsext_host_name(ssl, name.c_str());
         if (context_->verify == Verify::peer)
             stream_.set_verify_callback(asio::ssl::host_name_verification(name), ignored_);
         const auto [ec] =
             co_await stream_.async_handshake(asio::ssl::stream_base::client, use_tuple);
-        if (!ec) co_return Result<void>();
+        if (!ec)
+            co_return Result<void>();
         if (const long verdict = SSL_get_verify_result(ssl); verdict != X509_V_OK)
             co_return make_error(ErrorClass::tls,
                                  "the certificate of " + name +
@@ -127,7 +131,8 @@ asio::awaitable<Result<tcp::socket>> connect_tcp(asio::any_io_executor executor,
     tcp::resolver resolver(executor);
     const auto [resolve_error, results] =
         co_await resolver.async_resolve(host, std::to_string(port), use_tuple);
-    if (resolve_error) co_return stream_error("look-up of " + host, resolve_error);
+    if (resolve_error)
+        co_return stream_error("look-up of " + host, resolve_error);
     tcp::socket socket(executor);
     const auto [connect_error, used] = co_await asio::async_connect(socket, results, use_tuple);
     if (connect_error)
@@ -161,13 +166,15 @@ asio::awaitable<void> SystemRuntime::sleep_until(TimePoint when) {
 
 asio::awaitable<Result<std::unique_ptr<Stream>>> SystemRuntime::connect(Endpoint endpoint) {
     auto socket = co_await connect_tcp(executor(), endpoint.host, endpoint.port);
-    if (!socket) co_return socket.error();
+    if (!socket)
+        co_return socket.error();
     if (endpoint.tls == nullptr)
         co_return std::unique_ptr<Stream>(std::make_unique<TcpStream>(std::move(*socket)));
     auto stream = std::make_unique<TlsStream>(std::move(*socket), endpoint.tls);
     auto done = co_await stream->handshake(
         endpoint.tls_server_name.empty() ? endpoint.host : endpoint.tls_server_name);
-    if (!done) co_return done.error();
+    if (!done)
+        co_return done.error();
     co_return std::unique_ptr<Stream>(std::move(stream));
 }
 

@@ -27,7 +27,8 @@ TaskGroup::~TaskGroup() {
 }
 
 void TaskGroup::spawn(asio::awaitable<void> task) {
-    if (cancelled_) return;
+    if (cancelled_)
+        return;
     const auto entry = tasks_.emplace(tasks_.end());
     asio::co_spawn(runtime_.executor(), std::move(task),
                    asio::bind_cancellation_slot(entry->slot(),
@@ -39,7 +40,8 @@ void TaskGroup::spawn(asio::awaitable<void> task) {
 void TaskGroup::finish(Tasks::iterator task, const std::exception_ptr& failure) {
     tasks_.erase(task);
     if (failure && !is_cancellation(failure)) {
-        if (!failure_) failure_ = failure;
+        if (!failure_)
+            failure_ = failure;
         cancel();
     }
     changed_.notify();
@@ -57,7 +59,8 @@ void TaskGroup::cancel() {
 asio::awaitable<void> TaskGroup::join() {
     while (!tasks_.empty())
         co_await changed_.wait();
-    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    if (failure_)
+        std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 } // namespace oco::rt

@@ -60,7 +60,8 @@ Result<std::shared_ptr<TlsContext>> make_tls_context(const TlsOptions& options) 
     }
     if (!options.client_certificate_pem.empty()) {
         context->ssl.use_certificate_chain(asio::buffer(options.client_certificate_pem), ec);
-        if (ec) return make_error(ErrorClass::invalid, "the client certificate is not valid PEM");
+        if (ec)
+            return make_error(ErrorClass::invalid, "the client certificate is not valid PEM");
         context->ssl.use_private_key(asio::buffer(options.client_key_pem.expose()),
                                      asio::ssl::context::pem, ec);
         if (ec)

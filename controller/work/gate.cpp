@@ -22,7 +22,8 @@ std::optional<RateBudget::Slot> Gate::enter(const std::string& key, Priority pri
     const auto now = runtime_.now();
     if (set_aside_.contains(key)) {
         set_aside_.erase(key);
-        if (budget_.free(now) > 0) return budget_.take(now);
+        if (budget_.free(now) > 0)
+            return budget_.take(now);
     }
     const bool first = order_.empty() || priority < order_.begin()->first.first;
     if (first && unreserved() > 0) {
@@ -44,9 +45,11 @@ std::optional<RateBudget::Slot> Gate::enter(const std::string& key, Priority pri
 }
 
 void Gate::leave(const std::string& key) {
-    if (set_aside_.erase(key) != 0) changed_.notify();
+    if (set_aside_.erase(key) != 0)
+        changed_.notify();
     const auto known = waiting_.find(key);
-    if (known == waiting_.end()) return;
+    if (known == waiting_.end())
+        return;
     order_.erase(known->second.first);
     waiting_.erase(known);
 }
@@ -76,7 +79,8 @@ void Gate::accepted() {
 }
 
 void Gate::set_limit(int requests_per_minute) {
-    if (requests_per_minute == budget_.limit()) return;
+    if (requests_per_minute == budget_.limit())
+        return;
     budget_.set_limit(requests_per_minute);
     changed_.notify();
 }

@@ -37,18 +37,21 @@ class Queue {
     // As soon as there is room; a running key runs once more after it ends.
     void add(const Key& key) {
         Entry& entry = entries_[key];
-        if (entry.queued) return;
+        if (entry.queued)
+            return;
         entry.queued = true;
         entry.since = runtime_.now();
         hooks_.added();
-        if (!entry.running) ready_.push_back(key);
+        if (!entry.running)
+            ready_.push_back(key);
         changed_.notify();
     }
 
     // At `when`, unless it runs before. Of two times the earlier counts.
     void add_at(const Key& key, rt::TimePoint when) {
         Entry& entry = entries_[key];
-        if (entry.queued || (entry.due && *entry.due <= when)) return;
+        if (entry.queued || (entry.due && *entry.due <= when))
+            return;
         clear_due(key, entry);
         entry.due = when;
         due_.emplace(when, key);
@@ -113,7 +116,8 @@ class Queue {
     }
 
     void clear_due(const Key& key, Entry& entry) {
-        if (entry.due) due_.erase({*entry.due, key});
+        if (entry.due)
+            due_.erase({*entry.due, key});
         entry.due.reset();
     }
 
@@ -144,7 +148,8 @@ class Queue {
         else if (!entry.due)
             entries_.erase(key);
         changed_.notify();
-        if (failure) std::rethrow_exception(failure);
+        if (failure)
+            std::rethrow_exception(failure);
     }
 
     static double seconds(rt::Duration d) { return std::chrono::duration<double>(d).count(); }

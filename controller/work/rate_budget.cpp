@@ -11,8 +11,10 @@ void RateBudget::expire(TimePoint now) {
 
 int RateBudget::free(TimePoint now) {
     expire(now);
-    if (now < paused_until_) return 0;
-    if (probing_) return in_flight_.empty() ? 1 : 0;
+    if (now < paused_until_)
+        return 0;
+    if (probing_)
+        return in_flight_.empty() ? 1 : 0;
     const auto used = static_cast<int>(in_flight_.size() + busy_until_.size());
     return std::max(0, limit_ - used);
 }
@@ -25,11 +27,13 @@ RateBudget::Slot RateBudget::take(TimePoint now) {
 }
 
 void RateBudget::answered(Slot slot, TimePoint now) {
-    if (in_flight_.erase(slot) != 0) busy_until_.insert(now + window);
+    if (in_flight_.erase(slot) != 0)
+        busy_until_.insert(now + window);
 }
 
 void RateBudget::unanswered(Slot slot, TimePoint deadline) {
-    if (in_flight_.erase(slot) != 0) busy_until_.insert(deadline + unanswered_window);
+    if (in_flight_.erase(slot) != 0)
+        busy_until_.insert(deadline + unanswered_window);
 }
 
 void RateBudget::pause(TimePoint until) {
@@ -39,8 +43,10 @@ void RateBudget::pause(TimePoint until) {
 
 TimePoint RateBudget::next_change(TimePoint now) {
     expire(now);
-    if (now < paused_until_) return paused_until_;
-    if (busy_until_.empty()) return TimePoint::max();
+    if (now < paused_until_)
+        return paused_until_;
+    if (busy_until_.empty())
+        return TimePoint::max();
     return *busy_until_.begin();
 }
 

@@ -37,7 +37,8 @@ Answer answer_requests(Engine& engine, const Request& request, const Target& tar
         engine.journal().clear_entries();
         return ok();
     }
-    if (request.method != "GET") return not_allowed("GET, DELETE");
+    if (request.method != "GET")
+        return not_allowed("GET, DELETE");
     std::uint64_t since = 0;
     if (const auto found = target.query.find("since"); found != target.query.end()) {
         const auto& text = found->second;
@@ -50,7 +51,8 @@ Answer answer_requests(Engine& engine, const Request& request, const Target& tar
 }
 
 Answer answer_connections(Engine& engine, const Request& request, const Target& target) {
-    if (request.method != "GET") return not_allowed("GET");
+    if (request.method != "GET")
+        return not_allowed("GET");
     return {.body = to_json([&](JsonWriter& writer) {
                 writer.StartObject();
                 writer.Key("connections");
@@ -65,23 +67,29 @@ Answer answer_connections(Engine& engine, const Request& request, const Target& 
 
 Answer put_connection(Engine& engine, const std::string& id, const Request& request, Now now) {
     auto document = parse_json(request.body);
-    if (!document) return bad(document.error());
-    if (!document->IsObject()) return bad("a connection must be an object");
+    if (!document)
+        return bad(document.error());
+    if (!document->IsObject())
+        return bad("a connection must be an object");
     if (!member(*document, "id")) {
         document->AddMember("id", rapidjson::Value(id.c_str(), document->GetAllocator()),
                             document->GetAllocator());
     }
     auto connection = decode_connection(*document, format_time(now.wall));
-    if (!connection) return bad(connection.error());
-    if (connection->id != id) return bad("id differs from the one in the path");
+    if (!connection)
+        return bad(connection.error());
+    if (connection->id != id)
+        return bad("id differs from the one in the path");
     engine.model().put_connection(std::move(*connection));
     return ok();
 }
 
 Answer answer_connection(Engine& engine, const std::string& id, const Request& request,
                          const Target& target, Now now) {
-    if (!is_uuid(id)) return bad("the connection id in the path must be a UUID");
-    if (request.method == "PUT") return put_connection(engine, id, request, now);
+    if (!is_uuid(id))
+        return bad("the connection id in the path must be a UUID");
+    if (request.method == "PUT")
+        return put_connection(engine, id, request, now);
     if (request.method == "DELETE") {
         auto& model = engine.model();
         const bool found = is_set(target, "purge")
@@ -95,10 +103,12 @@ Answer answer_connection(Engine& engine, const std::string& id, const Request& r
 Answer replace_faults(Engine& engine, const rapidjson::Value& value) {
     const rapidjson::Value* list = &value;
     if (value.IsObject()) {
-        if (auto text = unexpected_member(value, {"faults"}); !text.empty()) return bad(text);
+        if (auto text = unexpected_member(value, {"faults"}); !text.empty())
+            return bad(text);
         list = member(value, "faults");
     }
-    if (!list || !list->IsArray()) return bad("faults must be a list");
+    if (!list || !list->IsArray())
+        return bad("faults must be a list");
     std::vector<Fault> faults;
     for (const auto& item : list->GetArray()) {
         auto fault = decode_fault(item);
@@ -130,38 +140,52 @@ Answer answer_faults(Engine& engine, const Request& request) {
         return not_allowed("GET, PUT, POST, DELETE");
     }
     const auto document = parse_json(request.body);
-    if (!document) return bad(document.error());
-    if (request.method == "PUT") return replace_faults(engine, *document);
+    if (!document)
+        return bad(document.error());
+    if (request.method == "PUT")
+        return replace_faults(engine, *document);
     auto fault = decode_fault(*document);
-    if (!fault) return bad(fault.error());
+    if (!fault)
+        return bad(fault.error());
     return engine.faults().add(std::move(*fault)) ? ok() : bad("too many faults");
 }
 
 Answer answer_tokens(Engine& engine, const Request& request) {
-    if (request.method != "PUT") return not_allowed("PUT");
+    if (request.method != "PUT")
+        return not_allowed("PUT");
     const auto document = parse_json(request.body);
-    if (!document) return bad(document.error());
-    if (!document->IsObject()) return bad("an object with a list \"tokens\" is expected");
-    if (auto text = unexpected_member(*document, {"tokens"}); !text.empty()) return bad(text);
+    if (!document)
+        return bad(document.error());
+    if (!document->IsObject())
+        return bad("an object with a list \"tokens\" is expected");
+    if (auto text = unexpected_member(*document, {"tokens"}); !text.empty())
+        return bad(text);
     const auto* list = member(*document, "tokens");
-    if (!list) return bad("tokens is required");
+    if (!list)
+        return bad("tokens is required");
     auto tokens = decode_tokens(*list);
-    if (!tokens) return bad(tokens.error());
+    if (!tokens)
+        return bad(tokens.error());
     engine.model().set_tokens(std::move(*tokens));
     return ok();
 }
 
 Result<Limits> decode_limits(const rapidjson::Value& value, Limits limits) {
-    if (!value.IsObject()) return problem("an object is expected");
+    if (!value.IsObject())
+        return problem("an object is expected");
     const auto unexpected =
         unexpected_member(value, {"requestsPerMinute", "rateWindow", "countRefused"});
-    if (!unexpected.empty()) return problem(unexpected);
+    if (!unexpected.empty())
+        return problem(unexpected);
     std::uint64_t number = limits.requests_per_minute;
     std::string window = limits.window == RateWindow::fixed ? "fixed" : "sliding";
     auto read = read_number(value, "requestsPerMinute", 1, 1'000'000, number);
-    if (read) read = read_string(value, "rateWindow", window);
-    if (read) read = read_flag(value, "countRefused", limits.count_refused);
-    if (!read) return read.error();
+    if (read)
+        read = read_string(value, "rateWindow", window);
+    if (read)
+        read = read_flag(value, "countRefused", limits.count_refused);
+    if (!read)
+        return read.error();
     if (window != "sliding" && window != "fixed") {
         return problem("rateWindow must be sliding or fixed");
     }
@@ -182,22 +206,27 @@ Answer answer_limits(Engine& engine, const Request& request) {
                     writer.EndObject();
                 })};
     }
-    if (request.method != "PUT") return not_allowed("GET, PUT");
+    if (request.method != "PUT")
+        return not_allowed("GET, PUT");
     const auto document = parse_json(request.body);
-    if (!document) return bad(document.error());
+    if (!document)
+        return bad(document.error());
     const auto limits = decode_limits(*document, engine.limiter().limits());
-    if (!limits) return bad(limits.error());
+    if (!limits)
+        return bad(limits.error());
     engine.limiter().set_limits(*limits);
     return ok();
 }
 
 Answer answer_stats(Engine& engine, const Request& request) {
-    if (request.method != "GET") return not_allowed("GET");
+    if (request.method != "GET")
+        return not_allowed("GET");
     return {.body = engine.journal().statistics_json(engine.limiter().max_in_window())};
 }
 
 Answer answer_reset(Engine& engine, const Request& request) {
-    if (request.method != "POST") return not_allowed("POST");
+    if (request.method != "POST")
+        return not_allowed("POST");
     engine.reset();
     return ok();
 }
@@ -205,7 +234,8 @@ Answer answer_reset(Engine& engine, const Request& request) {
 } // namespace
 
 Answer answer_admin(Engine& engine, const Request& request, Now now) {
-    if (request.body_too_large) return error_answer(413, "Request body is over 1 MiB");
+    if (request.body_too_large)
+        return error_answer(413, "Request body is over 1 MiB");
     const Target target = parse_target(request.target);
     const auto name = target.path.substr(std::min(admin_prefix.size(), target.path.size()));
     constexpr std::string_view connection_prefix = "connections/";
@@ -213,13 +243,20 @@ Answer answer_admin(Engine& engine, const Request& request, Now now) {
         const auto id = lower_case(std::string_view(name).substr(connection_prefix.size()));
         return answer_connection(engine, id, request, target, now);
     }
-    if (name == "connections") return answer_connections(engine, request, target);
-    if (name == "requests") return answer_requests(engine, request, target);
-    if (name == "faults") return answer_faults(engine, request);
-    if (name == "tokens") return answer_tokens(engine, request);
-    if (name == "limits") return answer_limits(engine, request);
-    if (name == "stats") return answer_stats(engine, request);
-    if (name == "reset") return answer_reset(engine, request);
+    if (name == "connections")
+        return answer_connections(engine, request, target);
+    if (name == "requests")
+        return answer_requests(engine, request, target);
+    if (name == "faults")
+        return answer_faults(engine, request);
+    if (name == "tokens")
+        return answer_tokens(engine, request);
+    if (name == "limits")
+        return answer_limits(engine, request);
+    if (name == "stats")
+        return answer_stats(engine, request);
+    if (name == "reset")
+        return answer_reset(engine, request);
     return error_answer(404, "no such admin path");
 }
 

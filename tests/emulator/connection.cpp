@@ -38,16 +38,20 @@ void put_credential(JsonWriter& writer, const char* key, std::string_view kind,
 Result<void> read_optional(const rapidjson::Value& object, const char* name,
                            std::optional<std::string>& target) {
     const auto* value = member(object, name);
-    if (!value || value->IsNull()) return {};
+    if (!value || value->IsNull())
+        return {};
     std::string text;
     const auto read = read_string(object, name, text);
-    if (read.has_value()) target = std::move(text);
+    if (read.has_value())
+        target = std::move(text);
     return read;
 }
 
 Result<void> read_identity(const rapidjson::Value& value, Connection& connection) {
-    if (auto read = read_string(value, "id", connection.id); !read) return read;
-    if (!is_uuid(connection.id)) return problem("id must be a UUID");
+    if (auto read = read_string(value, "id", connection.id); !read)
+        return read;
+    if (!is_uuid(connection.id))
+        return problem("id must be a UUID");
     connection.id = lower_case(connection.id);
     connection.name = connection.id;
     return {};
@@ -61,10 +65,13 @@ Result<void> read_plain_fields(const rapidjson::Value& value, Connection& connec
     };
     for (const auto& [name, target] : fields) {
         const auto* found = member(value, name);
-        if (found && found->IsNull()) continue;
-        if (auto read = read_string(value, name, *target); !read) return read;
+        if (found && found->IsNull())
+            continue;
+        if (auto read = read_string(value, name, *target); !read)
+            return read;
     }
-    if (connection.dialect.empty()) return problem("dialect must not be empty");
+    if (connection.dialect.empty())
+        return problem("dialect must not be empty");
     return {};
 }
 
@@ -72,9 +79,12 @@ Result<void> read_deletion(const rapidjson::Value& value, std::string_view now,
                            Connection& connection) {
     bool deleted = false;
     std::optional<std::string> deleted_at;
-    if (auto read = read_flag(value, "deleted", deleted); !read) return read;
-    if (auto read = read_optional(value, "deletedAt", deleted_at); !read) return read;
-    if (deleted) connection.deleted_at = deleted_at.value_or(std::string(now));
+    if (auto read = read_flag(value, "deleted", deleted); !read)
+        return read;
+    if (auto read = read_optional(value, "deletedAt", deleted_at); !read)
+        return read;
+    if (deleted)
+        connection.deleted_at = deleted_at.value_or(std::string(now));
     if (!deleted && deleted_at) {
         return problem("deletedAt goes with \"deleted\": true");
     }
@@ -85,12 +95,14 @@ Result<void> read_deletion(const rapidjson::Value& value, std::string_view now,
 
 Result<EnvironmentAttribute> decode_environment(const rapidjson::Value& value) {
     const std::string where = "environmentUserAttribute";
-    if (!value.IsObject()) return problem(where + " must be an object or null");
+    if (!value.IsObject())
+        return problem(where + " must be an object or null");
     if (auto text = unexpected_member(value, {"attributeName", "defaultValues"}); !text.empty()) {
         return problem(where + ": " + text);
     }
     for (const char* name : {"attributeName", "defaultValues"}) {
-        if (!member(value, name)) return problem(where + "." + name + " is required");
+        if (!member(value, name))
+            return problem(where + "." + name + " is required");
     }
     EnvironmentAttribute decoded;
     if (auto read = read_string(value, "attributeName", decoded.attribute_name); !read) {
@@ -106,19 +118,26 @@ Result<EnvironmentAttribute> decode_environment(const rapidjson::Value& value) {
 }
 
 Result<Connection> decode_connection(const rapidjson::Value& value, std::string_view now) {
-    if (!value.IsObject()) return problem("a connection must be an object");
+    if (!value.IsObject())
+        return problem("a connection must be an object");
     const auto unexpected =
         unexpected_member(value, {"id", "name", "dialect", "database", "defaultSchema", "baseRole",
                                   "environmentUserAttribute", "deleted", "deletedAt", "password",
                                   "privateKey", "applied"});
-    if (!unexpected.empty()) return problem("connection: " + unexpected);
+    if (!unexpected.empty())
+        return problem("connection: " + unexpected);
     Connection decoded;
     auto read = read_identity(value, decoded);
-    if (read) read = read_plain_fields(value, decoded);
-    if (read) read = read_deletion(value, now, decoded);
-    if (read) read = read_optional(value, "password", decoded.password);
-    if (read) read = read_optional(value, "privateKey", decoded.private_key);
-    if (!read) return problem("connection " + decoded.id + ": " + read.error().message);
+    if (read)
+        read = read_plain_fields(value, decoded);
+    if (read)
+        read = read_deletion(value, now, decoded);
+    if (read)
+        read = read_optional(value, "password", decoded.password);
+    if (read)
+        read = read_optional(value, "privateKey", decoded.private_key);
+    if (!read)
+        return problem("connection " + decoded.id + ": " + read.error().message);
     const auto* environment = member(value, "environmentUserAttribute");
     if (environment && !environment->IsNull()) {
         auto attribute = decode_environment(*environment);

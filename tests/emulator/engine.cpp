@@ -41,7 +41,8 @@ Ticket Engine::receive(const Request& request, Now now) {
 
 Answer Engine::handle(std::uint64_t seq, const Request& request) {
     auto outcome = model_.handle(request);
-    if (outcome.applied) journal_.set_applied(seq);
+    if (outcome.applied)
+        journal_.set_applied(seq);
     return std::move(outcome.answer);
 }
 

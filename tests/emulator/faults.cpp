@@ -51,15 +51,18 @@ bool is_header_name(std::string_view name) {
 }
 
 Result<void> read_headers(const rapidjson::Value& headers, Answer& answer) {
-    if (!headers.IsObject()) return problem("headers must be an object");
+    if (!headers.IsObject())
+        return problem("headers must be an object");
     for (const auto& [name, value] : headers.GetObject()) {
-        if (!value.IsString()) return problem("headers must have strings as values");
+        if (!value.IsString())
+            return problem("headers must have strings as values");
         const auto lower = lower_case(view(name));
         const auto text = view(value);
         const bool control = std::any_of(text.begin(), text.end(), [](char c) {
             return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
         });
-        if (!is_header_name(lower) || control) return problem("headers: not a valid header");
+        if (!is_header_name(lower) || control)
+            return problem("headers: not a valid header");
         if (lower == "content-length" || lower == "transfer-encoding") {
             return problem("headers must not set Content-Length or Transfer-Encoding");
         }
@@ -71,11 +74,14 @@ Result<void> read_headers(const rapidjson::Value& headers, Answer& answer) {
 Result<Answer> read_answer(const rapidjson::Value& value) {
     Answer answer;
     std::uint64_t status = 0;
-    if (auto read = read_number(value, "status", 200, 599, status); !read) return read.error();
-    if (status == 0) return problem("status is required by action respond");
+    if (auto read = read_number(value, "status", 200, 599, status); !read)
+        return read.error();
+    if (status == 0)
+        return problem("status is required by action respond");
     answer.status = static_cast<unsigned>(status);
     if (const auto* headers = member(value, "headers")) {
-        if (auto read = read_headers(*headers, answer); !read) return read.error();
+        if (auto read = read_headers(*headers, answer); !read)
+            return read.error();
     }
     const auto* body = member(value, "body");
     if (body && body->IsString()) {
@@ -85,17 +91,22 @@ Result<Answer> read_answer(const rapidjson::Value& value) {
         answer.body = to_json([&](JsonWriter& writer) { body->Accept(writer); });
     } else {
         answer = error_answer(answer.status, "Injected fault");
-        if (const auto* headers = member(value, "headers")) (void)read_headers(*headers, answer);
+        if (const auto* headers = member(value, "headers"))
+            (void)read_headers(*headers, answer);
     }
     return answer;
 }
 
 Result<void> read_match(const rapidjson::Value& value, Fault& fault) {
     auto read = read_string(value, "name", fault.name);
-    if (read) read = read_string(value, "method", fault.method);
-    if (read) read = read_string(value, "connectionID", fault.connection_id);
-    if (read) read = read_string(value, "pathPrefix", fault.path_prefix);
-    if (!read) return read;
+    if (read)
+        read = read_string(value, "method", fault.method);
+    if (read)
+        read = read_string(value, "connectionID", fault.connection_id);
+    if (read)
+        read = read_string(value, "pathPrefix", fault.path_prefix);
+    if (!read)
+        return read;
     if (!fault.connection_id.empty() && !is_uuid(fault.connection_id)) {
         return problem("connectionID must be a UUID");
     }
@@ -105,7 +116,8 @@ Result<void> read_match(const rapidjson::Value& value, Fault& fault) {
     }
     if (member(value, "count")) {
         std::uint64_t count = 0;
-        if (read = read_number(value, "count", 0, 1'000'000'000, count); !read) return read;
+        if (read = read_number(value, "count", 0, 1'000'000'000, count); !read)
+            return read;
         fault.count = count;
     }
     return {};
@@ -123,7 +135,8 @@ void write_action(JsonWriter& writer, const Fault& fault) {
     if (takes_delay(fault.action)) {
         put(writer, "delayMs", static_cast<std::uint64_t>(fault.course.wait.count()));
     }
-    if (!fault.course.answer) return;
+    if (!fault.course.answer)
+        return;
     const Answer& answer = *fault.course.answer;
     put(writer, "status", std::uint64_t{answer.status});
     writer.Key("headers");
@@ -142,13 +155,18 @@ void write_action(JsonWriter& writer, const Fault& fault) {
 } // namespace
 
 Result<Fault> decode_fault(const rapidjson::Value& value) {
-    if (!value.IsObject()) return problem("a fault must be an object");
+    if (!value.IsObject())
+        return problem("a fault must be an object");
     Fault fault;
-    if (auto read = read_match(value, fault); !read) return read.error();
-    if (auto read = read_string(value, "action", fault.action); !read) return read.error();
+    if (auto read = read_match(value, fault); !read)
+        return read.error();
+    if (auto read = read_string(value, "action", fault.action); !read)
+        return read.error();
     const Action* action = find_action(fault.action);
-    if (!action) return problem(unknown_action());
-    if (fault.name.empty()) fault.name = fault.action;
+    if (!action)
+        return problem(unknown_action());
+    if (fault.name.empty())
+        fault.name = fault.action;
     fault.course.apply = action->apply;
     fault.course.reply = action->reply;
     std::vector<std::string_view> known = {"name",  "method", "connectionID", "pathPrefix",
@@ -167,7 +185,8 @@ Result<Fault> decode_fault(const rapidjson::Value& value) {
     if (fault.action == "respond") {
         known.insert(known.end(), {"status", "headers", "body"});
         auto answer = read_answer(value);
-        if (!answer) return answer.error();
+        if (!answer)
+            return answer.error();
         fault.course.answer = std::move(*answer);
     }
     if (auto text = unexpected_member(value, known); !text.empty()) {
@@ -179,10 +198,14 @@ Result<Fault> decode_fault(const rapidjson::Value& value) {
 void write_fault(JsonWriter& writer, const Fault& fault) {
     writer.StartObject();
     put(writer, "name", fault.name);
-    if (!fault.method.empty()) put(writer, "method", fault.method);
-    if (!fault.connection_id.empty()) put(writer, "connectionID", fault.connection_id);
-    if (!fault.path_prefix.empty()) put(writer, "pathPrefix", fault.path_prefix);
-    if (fault.count) put(writer, "count", *fault.count);
+    if (!fault.method.empty())
+        put(writer, "method", fault.method);
+    if (!fault.connection_id.empty())
+        put(writer, "connectionID", fault.connection_id);
+    if (!fault.path_prefix.empty())
+        put(writer, "pathPrefix", fault.path_prefix);
+    if (fault.count)
+        put(writer, "count", *fault.count);
     write_action(writer, fault);
     put(writer, "matched", fault.matched);
     writer.EndObject();
@@ -191,8 +214,10 @@ void write_fault(JsonWriter& writer, const Fault& fault) {
 const Fault* FaultList::match(std::string_view method, std::string_view path) {
     const std::string id = connection_id_of(path);
     for (Fault& fault : faults_) {
-        if (!fits(fault, method, path, id)) continue;
-        if (fault.count) --*fault.count;
+        if (!fits(fault, method, path, id))
+            continue;
+        if (fault.count)
+            --*fault.count;
         ++fault.matched;
         return &fault;
     }
@@ -200,13 +225,15 @@ const Fault* FaultList::match(std::string_view method, std::string_view path) {
 }
 
 bool FaultList::replace(std::vector<Fault> faults) {
-    if (faults.size() > most_faults) return false;
+    if (faults.size() > most_faults)
+        return false;
     faults_ = std::move(faults);
     return true;
 }
 
 bool FaultList::add(Fault fault) {
-    if (faults_.size() >= most_faults) return false;
+    if (faults_.size() >= most_faults)
+        return false;
     faults_.push_back(std::move(fault));
     return true;
 }

@@ -10,9 +10,12 @@ namespace {
 constexpr std::string_view connection_prefix = "/api/v1/connections/";
 
 int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
     return -1;
 }
 
@@ -38,7 +41,8 @@ Target parse_target(std::string_view target) {
     Target parsed;
     const auto mark = target.find('?');
     parsed.path = target.substr(0, mark);
-    if (mark == std::string_view::npos) return parsed;
+    if (mark == std::string_view::npos)
+        return parsed;
     std::string_view rest = target.substr(mark + 1);
     while (!rest.empty()) {
         const auto pair = rest.substr(0, rest.find('&'));
@@ -54,7 +58,8 @@ Target parse_target(std::string_view target) {
 }
 
 std::string connection_id_of(std::string_view path) {
-    if (!path.starts_with(connection_prefix)) return {};
+    if (!path.starts_with(connection_prefix))
+        return {};
     path.remove_prefix(connection_prefix.size());
     return path.find('/') == std::string_view::npos ? lower_case(path) : std::string{};
 }
@@ -62,16 +67,19 @@ std::string connection_id_of(std::string_view path) {
 std::string lower_case(std::string_view text) {
     std::string lower(text);
     for (char& c : lower) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+        if (c >= 'A' && c <= 'Z')
+            c = static_cast<char>(c - 'A' + 'a');
     }
     return lower;
 }
 
 bool is_uuid(std::string_view text) {
-    if (text.size() != 36) return false;
+    if (text.size() != 36)
+        return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text[i] != '-' : hex_digit(text[i]) < 0) return false;
+        if (dash ? text[i] != '-' : hex_digit(text[i]) < 0)
+            return false;
     }
     return true;
 }

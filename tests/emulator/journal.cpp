@@ -65,28 +65,34 @@ std::uint64_t Journal::add(Entry entry) {
 
 Entry* Journal::find(std::uint64_t seq) {
     // Late applications and answers may find their entry gone.
-    if (entries_.empty() || seq < entries_.front().seq || seq >= next_) return nullptr;
+    if (entries_.empty() || seq < entries_.front().seq || seq >= next_)
+        return nullptr;
     return &entries_[seq - entries_.front().seq];
 }
 
 void Journal::set_fault(std::uint64_t seq, const std::string& name) {
-    if (auto* entry = find(seq)) entry->fault = name;
+    if (auto* entry = find(seq))
+        entry->fault = name;
 }
 
 void Journal::set_applied(std::uint64_t seq) {
     ++applied_;
-    if (auto* entry = find(seq)) entry->applied = true;
+    if (auto* entry = find(seq))
+        entry->applied = true;
 }
 
 void Journal::set_answered(std::uint64_t seq, unsigned status) {
     ++by_status_[status];
-    if (auto* entry = find(seq)) entry->status = status;
+    if (auto* entry = find(seq))
+        entry->status = status;
 }
 
 void Journal::take_back_answer(std::uint64_t seq, unsigned status) {
     const auto found = by_status_.find(status);
-    if (found != by_status_.end() && --found->second == 0) by_status_.erase(found);
-    if (auto* entry = find(seq)) entry->status = 0;
+    if (found != by_status_.end() && --found->second == 0)
+        by_status_.erase(found);
+    if (auto* entry = find(seq))
+        entry->status = 0;
 }
 
 void Journal::clear_entries() {

@@ -73,7 +73,8 @@ Result<rapidjson::Document> parse_json(std::string_view text) {
         return !outcome.IsError();
     };
     document.Populate(generator);
-    if (!outcome.IsError()) return document;
+    if (!outcome.IsError())
+        return document;
     if (outcome.Code() == rapidjson::kParseErrorTermination) {
         return problem("nested deeper than " + std::to_string(max_json_depth) + " levels");
     }
@@ -98,7 +99,8 @@ std::string unexpected_member(const rapidjson::Value& object,
         if (std::find(known.begin(), known.end(), text) == known.end()) {
             return "unknown field \"" + std::string(text.substr(0, 100)) + "\"";
         }
-        if (!seen.insert(text).second) return "field \"" + std::string(text) + "\" given twice";
+        if (!seen.insert(text).second)
+            return "field \"" + std::string(text) + "\" given twice";
     }
     return {};
 }
@@ -131,16 +133,20 @@ void put_flag(JsonWriter& writer, const char* key, bool flag) {
 
 Result<void> read_string(const rapidjson::Value& object, const char* name, std::string& target) {
     const auto* value = member(object, name);
-    if (!value) return {};
-    if (!value->IsString()) return problem(std::string(name) + " must be a string");
+    if (!value)
+        return {};
+    if (!value->IsString())
+        return problem(std::string(name) + " must be a string");
     target = view(*value);
     return {};
 }
 
 Result<void> read_flag(const rapidjson::Value& object, const char* name, bool& target) {
     const auto* value = member(object, name);
-    if (!value) return {};
-    if (!value->IsBool()) return problem(std::string(name) + " must be true or false");
+    if (!value)
+        return {};
+    if (!value->IsBool())
+        return problem(std::string(name) + " must be true or false");
     target = value->GetBool();
     return {};
 }
@@ -148,7 +154,8 @@ Result<void> read_flag(const rapidjson::Value& object, const char* name, bool& t
 Result<void> read_number(const rapidjson::Value& object, const char* name, std::uint64_t least,
                          std::uint64_t most, std::uint64_t& target) {
     const auto* value = member(object, name);
-    if (!value) return {};
+    if (!value)
+        return {};
     if (!value->IsUint64() || value->GetUint64() < least || value->GetUint64() > most) {
         return problem(std::string(name) + " must be a whole number from " + std::to_string(least) +
                        " to " + std::to_string(most));
@@ -160,12 +167,15 @@ Result<void> read_number(const rapidjson::Value& object, const char* name, std::
 Result<void> read_strings(const rapidjson::Value& object, const char* name,
                           std::vector<std::string>& target) {
     const auto* value = member(object, name);
-    if (!value) return {};
+    if (!value)
+        return {};
     const std::string complaint = std::string(name) + " must be a list of strings";
-    if (!value->IsArray()) return problem(complaint);
+    if (!value->IsArray())
+        return problem(complaint);
     std::vector<std::string> strings;
     for (const auto& item : value->GetArray()) {
-        if (!item.IsString()) return problem(complaint);
+        if (!item.IsString())
+            return problem(complaint);
         strings.emplace_back(view(item));
     }
     target = std::move(strings);

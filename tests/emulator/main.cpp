@@ -33,9 +33,11 @@ Result<asio::ssl::context> load_tls(const std::string& certificate, const std::s
     context.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
     boost::system::error_code failure;
     context.use_certificate_chain_file(certificate, failure);
-    if (failure) return problem("--tls-cert " + certificate + ": " + failure.message());
+    if (failure)
+        return problem("--tls-cert " + certificate + ": " + failure.message());
     context.use_private_key_file(key, asio::ssl::context::pem, failure);
-    if (failure) return problem("--tls-key " + key + ": " + failure.message());
+    if (failure)
+        return problem("--tls-key " + key + ": " + failure.message());
     if (SSL_CTX_check_private_key(context.native_handle()) != 1) {
         ERR_clear_error();
         return problem("--tls-key " + key + " does not belong to the certificate");
@@ -48,7 +50,8 @@ Result<tcp::endpoint> resolve(asio::io_context& io, const Options& options) {
     tcp::resolver resolver(io);
     const auto found =
         resolver.resolve(options.host, options.port, tcp::resolver::numeric_service, failure);
-    if (failure || found.empty()) return problem("--listen " + options.host + ": unknown host");
+    if (failure || found.empty())
+        return problem("--listen " + options.host + ": unknown host");
     return found.begin()->endpoint();
 }
 
@@ -56,7 +59,8 @@ void follow_parent() {
     const auto parent = getppid();
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     // The parent may have died between the two calls; then no signal comes any more.
-    if (getppid() != parent) std::exit(0);
+    if (getppid() != parent)
+        std::exit(0);
 }
 
 int serve(Options options, std::optional<asio::ssl::context> tls) {
@@ -68,7 +72,8 @@ int serve(Options options, std::optional<asio::ssl::context> tls) {
     asio::signal_set signals(io, SIGINT, SIGTERM);
     signals.async_wait([&io](boost::system::error_code, int) { io.stop(); });
     const auto where = resolve(io, options);
-    if (!where) return fail(exit_usage, where.error().message);
+    if (!where)
+        return fail(exit_usage, where.error().message);
     tcp::endpoint bound;
     try {
         bound = server.start(io, *where);
@@ -91,12 +96,15 @@ int serve(Options options, std::optional<asio::ssl::context> tls) {
 int main(int argc, char** argv) try {
     std::signal(SIGPIPE, SIG_IGN);
     Options options;
-    if (const auto code = emulator::parse_options(argc, argv, options)) return *code;
-    if (options.exit_with_parent) follow_parent();
+    if (const auto code = emulator::parse_options(argc, argv, options))
+        return *code;
+    if (options.exit_with_parent)
+        follow_parent();
     std::optional<asio::ssl::context> tls;
     if (!options.tls_certificate.empty()) {
         auto loaded = load_tls(options.tls_certificate, options.tls_key);
-        if (!loaded) return fail(exit_failed, loaded.error().message);
+        if (!loaded)
+            return fail(exit_failed, loaded.error().message);
         tls = std::move(*loaded);
     }
     return serve(std::move(options), std::move(tls));

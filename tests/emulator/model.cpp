@@ -38,10 +38,14 @@ bool in_comma_list(const std::string& list, const std::string& item) {
 
 void sort_by(std::vector<const Connection*>& found, const std::string& field, bool descending) {
     std::string Connection::*key = nullptr;
-    if (field == "name") key = &Connection::name;
-    if (field == "database") key = &Connection::database;
-    if (field == "dialect") key = &Connection::dialect;
-    if (!key) return; // an unknown field leaves the order of the ids
+    if (field == "name")
+        key = &Connection::name;
+    if (field == "database")
+        key = &Connection::database;
+    if (field == "dialect")
+        key = &Connection::dialect;
+    if (!key)
+        return; // an unknown field leaves the order of the ids
     std::stable_sort(found.begin(), found.end(), [&](const auto* left, const auto* right) {
         return descending ? right->*key < left->*key : left->*key < right->*key;
     });
@@ -57,20 +61,25 @@ Model::Model(Seed seed)
 
 std::optional<std::size_t>
 Model::find_token(const std::optional<std::string>& authorization) const {
-    if (!authorization) return {};
+    if (!authorization)
+        return {};
     constexpr std::string_view scheme = "bearer ";
-    if (lower_case(std::string_view(*authorization).substr(0, scheme.size())) != scheme) return {};
+    if (lower_case(std::string_view(*authorization).substr(0, scheme.size())) != scheme)
+        return {};
     const auto text = std::string_view(*authorization).substr(scheme.size());
     const auto found = std::find_if(tokens_.begin(), tokens_.end(),
                                     [&](const Token& token) { return token.text == text; });
-    if (found == tokens_.end()) return {};
+    if (found == tokens_.end())
+        return {};
     return static_cast<std::size_t>(found - tokens_.begin());
 }
 
 Outcome Model::handle(const Request& request) {
-    if (request.body_too_large) return {error_answer(413, "Request body is over 1 MiB")};
+    if (request.body_too_large)
+        return {error_answer(413, "Request body is over 1 MiB")};
     const Target target = parse_target(request.target);
-    if (!target.path.starts_with("/api/v1/")) return {error_answer(404, "Not found")};
+    if (!target.path.starts_with("/api/v1/"))
+        return {error_answer(404, "Not found")};
     const auto index = find_token(request.authorization);
     if (!index) {
         return {error_answer(401, request.authorization ? "Invalid bearer token"
@@ -84,16 +93,21 @@ Outcome Model::handle(const Request& request) {
         return {request.method == "GET" ? list_connections(target) : method_not_allowed("GET")};
     }
     const std::string id = connection_id_of(target.path);
-    if (id.empty()) return {error_answer(404, "Not found")};
-    if (request.method == "PATCH") return handle_patch(token, id, request);
-    if (request.method == "GET") return {get_connection(id, target)};
+    if (id.empty())
+        return {error_answer(404, "Not found")};
+    if (request.method == "PATCH")
+        return handle_patch(token, id, request);
+    if (request.method == "GET")
+        return {get_connection(id, target)};
     return {method_not_allowed("GET, PATCH")};
 }
 
 Outcome Model::handle_patch(const Token& token, const std::string& id, const Request& request) {
-    if (!is_uuid(id)) return {error_answer(400, "Invalid connectionId: not a UUID")};
+    if (!is_uuid(id))
+        return {error_answer(400, "Invalid connectionId: not a UUID")};
     const auto patch = decode_patch(request.content_type, request.body);
-    if (!patch) return {error_answer(400, patch.error().message)};
+    if (!patch)
+        return {error_answer(400, patch.error().message)};
     const auto found = connections_.find(id);
     if (found == connections_.end() || found->second.is_deleted()) {
         return {error_answer(404, "Connection not found")};
@@ -125,7 +139,8 @@ Answer Model::list_connections(const Target& target) const {
                             contains(connection.name, name) &&
                             contains(connection.database, database) &&
                             (dialects.empty() || in_comma_list(dialects, connection.dialect));
-        if (wanted) found.push_back(&connection);
+        if (wanted)
+            found.push_back(&connection);
     }
     sort_by(found, parameter(target, "sortField"),
             lower_case(parameter(target, "sortDirection")) == "desc");
@@ -141,7 +156,8 @@ Answer Model::list_connections(const Target& target) const {
 }
 
 Answer Model::get_connection(const std::string& id, const Target& target) const {
-    if (!is_uuid(id)) return error_answer(400, "Invalid connectionId: not a UUID");
+    if (!is_uuid(id))
+        return error_answer(400, "Invalid connectionId: not a UUID");
     const auto found = connections_.find(id);
     const bool with_deleted = parameter(target, "includeDeleted") == "true";
     if (found == connections_.end() || (found->second.is_deleted() && !with_deleted)) {
@@ -162,8 +178,10 @@ void Model::put_connection(Connection connection) {
 
 bool Model::delete_connection(const std::string& id, std::string_view now) {
     const auto found = connections_.find(id);
-    if (found == connections_.end()) return false;
-    if (!found->second.is_deleted()) found->second.deleted_at = now;
+    if (found == connections_.end())
+        return false;
+    if (!found->second.is_deleted())
+        found->second.deleted_at = now;
     return true;
 }
 

@@ -27,7 +27,8 @@ Result<std::string> read_file(const std::string& path) {
     errno = 0;
     std::ifstream file(path, std::ios::binary);
     std::ostringstream text;
-    if (file) text << file.rdbuf();
+    if (file)
+        text << file.rdbuf();
     if (!file || file.bad() || text.fail()) {
         return problem("can't read " + path + ": " + std::strerror(errno ? errno : EIO));
     }
@@ -37,16 +38,20 @@ Result<std::string> read_file(const std::string& path) {
 Result<void> split_address(const std::string& listen, Options& options) {
     const auto colon = listen.rfind(':');
     const auto wrong = problem("--listen: \"" + listen + "\" is not HOST:PORT");
-    if (colon == std::string::npos || colon == 0) return wrong;
+    if (colon == std::string::npos || colon == 0)
+        return wrong;
     options.host = listen.substr(0, colon);
     options.port = listen.substr(colon + 1);
     const bool bracketed = options.host.front() == '[' && options.host.back() == ']';
-    if (bracketed) options.host = options.host.substr(1, options.host.size() - 2);
-    if (!bracketed && options.host.find(':') != std::string::npos) return wrong;
+    if (bracketed)
+        options.host = options.host.substr(1, options.host.size() - 2);
+    if (!bracketed && options.host.find(':') != std::string::npos)
+        return wrong;
     unsigned port = 0;
     const char* last = options.port.data() + options.port.size();
     const auto [end, failure] = std::from_chars(options.port.data(), last, port);
-    if (failure != std::errc{} || end != last || port > 65535) return wrong;
+    if (failure != std::errc{} || end != last || port > 65535)
+        return wrong;
     return {};
 }
 
@@ -54,10 +59,12 @@ Result<void> add_token(const std::string& text, std::vector<Token>& tokens) {
     rapidjson::Document document;
     document.SetString(text.data(), static_cast<rapidjson::SizeType>(text.size()));
     auto token = decode_token(document);
-    if (!token) return token.error();
+    if (!token)
+        return token.error();
     const bool known = std::any_of(tokens.begin(), tokens.end(),
                                    [&](const Token& other) { return other.text == text; });
-    if (!known) tokens.push_back(std::move(*token));
+    if (!known)
+        tokens.push_back(std::move(*token));
     return {};
 }
 
@@ -72,7 +79,8 @@ Result<void> collect_tokens(const Arguments& arguments, Seed& seed) {
     }
     if (!arguments.token_file.empty()) {
         const auto text = read_file(arguments.token_file);
-        if (!text) return problem("--token-file: " + text.error().message);
+        if (!text)
+            return problem("--token-file: " + text.error().message);
         std::istringstream words(*text);
         for (std::string word; words >> word;) {
             if (auto added = add_token(word, tokens); !added) {
@@ -84,7 +92,8 @@ Result<void> collect_tokens(const Arguments& arguments, Seed& seed) {
         const bool known = std::any_of(tokens.begin(), tokens.end(), [&](const Token& other) {
             return other.text == token.text;
         });
-        if (!known) tokens.push_back(std::move(token));
+        if (!known)
+            tokens.push_back(std::move(token));
     }
     seed.tokens = std::move(tokens);
     return {};
@@ -93,7 +102,8 @@ Result<void> collect_tokens(const Arguments& arguments, Seed& seed) {
 Result<void> read_seed(const Arguments& arguments, Options& options) {
     if (!arguments.connections_file.empty()) {
         const auto text = read_file(arguments.connections_file);
-        if (!text) return problem("--connections: " + text.error().message);
+        if (!text)
+            return problem("--connections: " + text.error().message);
         const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
             std::chrono::system_clock::now().time_since_epoch());
         auto seed = parse_seed(*text, format_time(now));
@@ -150,11 +160,13 @@ std::optional<int> parse_options(int argc, char** argv, Options& options) {
     } catch (const CLI::ParseError& mistake) {
         return complain(2, std::string(mistake.what()) + " (see --help)");
     }
-    if (arguments.window == "fixed") options.limits.window = RateWindow::fixed;
+    if (arguments.window == "fixed")
+        options.limits.window = RateWindow::fixed;
     if (auto split = split_address(arguments.listen, options); !split) {
         return complain(2, split.error().message);
     }
-    if (auto read = read_seed(arguments, options); !read) return complain(1, read.error().message);
+    if (auto read = read_seed(arguments, options); !read)
+        return complain(1, read.error().message);
     if (options.seed.tokens.empty()) {
         return complain(2, "no API key to accept: give --token, --token-file, or \"tokens\" in the "
                            "--connections file");

@@ -19,10 +19,12 @@ bool is_json_type(std::string_view content_type) {
 
 Result<void> read_present(const rapidjson::Value& object, const char* name,
                           std::optional<std::string>& target) {
-    if (!member(object, name)) return {};
+    if (!member(object, name))
+        return {};
     std::string text;
     const auto read = read_string(object, name, text);
-    if (read.has_value()) target = std::move(text);
+    if (read.has_value())
+        target = std::move(text);
     return read;
 }
 
@@ -30,7 +32,8 @@ Result<void> check_service_account(std::string_view text) {
     const std::string complaint =
         "passwordUnencrypted of a BigQuery connection must be a service account JSON";
     const auto document = parse_json(text);
-    if (!document || !document->IsObject()) return problem(complaint + " object");
+    if (!document || !document->IsObject())
+        return problem(complaint + " object");
     const auto* type = member(*document, "type");
     if (!type || !type->IsString() || view(*type) != "service_account") {
         return problem(complaint + " with \"type\": \"service_account\"");
@@ -41,25 +44,36 @@ Result<void> check_service_account(std::string_view text) {
 } // namespace
 
 Result<Patch> decode_patch(std::string_view content_type, std::string_view body) {
-    if (!is_json_type(content_type)) return problem("Content-Type must be application/json");
-    if (body.empty()) return problem("Empty request body");
+    if (!is_json_type(content_type))
+        return problem("Content-Type must be application/json");
+    if (body.empty())
+        return problem("Empty request body");
     const auto document = parse_json(body);
-    if (!document) return problem("Invalid request body: " + document.error().message);
-    if (!document->IsObject()) return problem("Invalid request body: not a JSON object");
+    if (!document)
+        return problem("Invalid request body: " + document.error().message);
+    if (!document->IsObject())
+        return problem("Invalid request body: not a JSON object");
     const auto unexpected = unexpected_member(
         *document, {"passwordUnencrypted", "privateKey", "baseRole", "environmentUserAttribute"});
-    if (!unexpected.empty()) return problem("Invalid request body: " + unexpected);
-    if (document->ObjectEmpty()) return problem("At least one field must be provided");
+    if (!unexpected.empty())
+        return problem("Invalid request body: " + unexpected);
+    if (document->ObjectEmpty())
+        return problem("At least one field must be provided");
     Patch patch;
     auto read = read_present(*document, "passwordUnencrypted", patch.password);
-    if (read) read = read_present(*document, "privateKey", patch.private_key);
-    if (read) read = read_present(*document, "baseRole", patch.base_role);
-    if (!read) return problem("Invalid request body: " + read.error().message);
+    if (read)
+        read = read_present(*document, "privateKey", patch.private_key);
+    if (read)
+        read = read_present(*document, "baseRole", patch.base_role);
+    if (!read)
+        return problem("Invalid request body: " + read.error().message);
     if (const auto* environment = member(*document, "environmentUserAttribute")) {
         patch.sets_environment = true;
-        if (environment->IsNull()) return patch;
+        if (environment->IsNull())
+            return patch;
         auto attribute = decode_environment(*environment);
-        if (!attribute) return problem("Invalid request body: " + attribute.error().message);
+        if (!attribute)
+            return problem("Invalid request body: " + attribute.error().message);
         patch.environment = std::move(*attribute);
     }
     return patch;
@@ -68,22 +82,26 @@ Result<Patch> decode_patch(std::string_view content_type, std::string_view body)
 Result<void> check_patch(const Patch& patch, const Connection& connection,
                          const std::set<std::string>& custom_roles) {
     if (patch.password) {
-        if (patch.password->empty()) return problem("Empty passwordUnencrypted provided");
+        if (patch.password->empty())
+            return problem("Empty passwordUnencrypted provided");
         if (connection.dialect == "bigquery") {
-            if (auto checked = check_service_account(*patch.password); !checked) return checked;
+            if (auto checked = check_service_account(*patch.password); !checked)
+                return checked;
         }
     }
     if (patch.private_key) {
         if (connection.dialect != "snowflake") {
             return problem("privateKey is only applicable to Snowflake connections");
         }
-        if (auto checked = check_private_key(*patch.private_key); !checked) return checked;
+        if (auto checked = check_private_key(*patch.private_key); !checked)
+            return checked;
     }
     if (patch.base_role) {
         const bool known = std::find(built_in_roles.begin(), built_in_roles.end(),
                                      *patch.base_role) != built_in_roles.end() ||
                            custom_roles.contains(*patch.base_role);
-        if (!known) return problem("Invalid baseRole: no such role");
+        if (!known)
+            return problem("Invalid baseRole: no such role");
     }
     return {};
 }
@@ -108,9 +126,12 @@ void apply_patch(const Patch& patch, Connection& connection) {
 }
 
 std::string success_message(const Patch& patch) {
-    if (patch.password || patch.private_key) return "Updated connection credentials.";
-    if (patch.base_role && patch.sets_environment) return "Updated connection settings.";
-    if (patch.base_role) return "Updated connection base role.";
+    if (patch.password || patch.private_key)
+        return "Updated connection credentials.";
+    if (patch.base_role && patch.sets_environment)
+        return "Updated connection settings.";
+    if (patch.base_role)
+        return "Updated connection base role.";
     return "Updated connection environment user attribute.";
 }
 

@@ -32,7 +32,8 @@ using Key = std::unique_ptr<EVP_PKEY, Release<EVP_PKEY_free>>;
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view blank = " \t\r\n";
     const auto first = text.find_first_not_of(blank);
-    if (first == std::string_view::npos) return {};
+    if (first == std::string_view::npos)
+        return {};
     return text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
@@ -48,16 +49,19 @@ Key parse_pkcs8(std::string_view pem) {
 
 Result<void> check_private_key(std::string_view pem) {
     const auto text = trimmed(pem);
-    if (text.empty()) return problem("Empty private key provided");
+    if (text.empty())
+        return problem("Empty private key provided");
     if (text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----")) {
         return problem("Invalid private key format: the key is encrypted");
     }
     // Asked for by name, since OpenSSL alone would also take other kinds and text around the block.
     const bool one_block = text.starts_with(begin_line) && text.ends_with(end_line) &&
                            text.find("-----BEGIN", begin_line.size()) == std::string_view::npos;
-    if (!one_block) return problem("Invalid private key format: PKCS#8 PEM expected");
+    if (!one_block)
+        return problem("Invalid private key format: PKCS#8 PEM expected");
     const Key key = parse_pkcs8(text);
-    if (!key) return problem("Invalid private key format");
+    if (!key)
+        return problem("Invalid private key format");
     if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) {
         return problem("Invalid private key format: not an RSA key");
     }

@@ -25,17 +25,20 @@ bool RateMeter::admit(Instant now, const Limits& limits) {
 bool RateMeter::admit_sliding(Instant now, const Limits& limits) {
     forget_older(counted_, now);
     const bool admitted = counted_.size() < limits.requests_per_minute;
-    if (admitted || limits.count_refused) counted_.push_back(now);
+    if (admitted || limits.count_refused)
+        counted_.push_back(now);
     return admitted;
 }
 
 bool RateMeter::admit_fixed(Instant now, const Limits& limits) {
     const auto this_minute = now / minute;
-    if (this_minute != fixed_minute_) fixed_count_ = 0;
+    if (this_minute != fixed_minute_)
+        fixed_count_ = 0;
     fixed_minute_ = this_minute;
     const bool admitted = fixed_count_ < limits.requests_per_minute;
     // Counting refused ones changes nothing here: the window ends by the clock in any case.
-    if (admitted) ++fixed_count_;
+    if (admitted)
+        ++fixed_count_;
     return admitted;
 }
 

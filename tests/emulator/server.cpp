@@ -18,7 +18,8 @@ asio::awaitable<void> accept_connections(Server& server, tcp::acceptor acceptor)
     for (;;) {
         auto [failure, socket] =
             co_await acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
-        if (failure == asio::error::operation_aborted) co_return;
+        if (failure == asio::error::operation_aborted)
+            co_return;
         if (failure) {
             // Out of descriptors, most likely: give connections time to end.
             asio::steady_timer pause(acceptor.get_executor(), std::chrono::milliseconds(50));

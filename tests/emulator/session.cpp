@@ -88,7 +88,8 @@ asio::awaitable<void> drain(Session<Stream>& session, std::size_t most) {
     for (std::size_t total = 0; total < most;) {
         auto [failure, size] =
             co_await session.stream.async_read_some(asio::buffer(scratch), quietly);
-        if (failure) co_return;
+        if (failure)
+            co_return;
         total += size;
     }
 }
@@ -100,7 +101,8 @@ asio::awaitable<Next> send(Session<Stream>& session, Answer answer, std::string 
     keep_alive = keep_alive && !asks_to_close(answer);
     const auto wire =
         serialize(answer, method, keep_alive ? AfterAnswer::keep_alive : AfterAnswer::close);
-    if (co_await write_text(session, wire.text)) co_return Next::abrupt_close;
+    if (co_await write_text(session, wire.text))
+        co_return Next::abrupt_close;
     co_return keep_alive ? Next::request : Next::polite_close;
 }
 
@@ -111,7 +113,8 @@ asio::awaitable<Next> send_logged(Session<Stream>& session, std::uint64_t seq, A
     const auto status = answer.status;
     engine.answering(seq, status);
     const Next next = co_await send(session, std::move(answer), std::move(method), keep_alive);
-    if (next == Next::abrupt_close) engine.sending_failed(seq, status);
+    if (next == Next::abrupt_close)
+        engine.sending_failed(seq, status);
     co_return next;
 }
 
@@ -154,8 +157,10 @@ asio::awaitable<Next> serve_api(Session<Stream>& session, Request request, bool 
         beast::get_lowest_layer(session.stream).expires_never();
         co_await pause_for(course.wait);
     }
-    if (course.apply == Apply::now) answer = server.engine().handle(ticket.seq, request);
-    if (course.answer) answer = *course.answer;
+    if (course.apply == Apply::now)
+        answer = server.engine().handle(ticket.seq, request);
+    if (course.answer)
+        answer = *course.answer;
     const bool keep = keep_alive && !request.body_too_large;
     co_return co_await reply(session, ticket, std::move(answer), request.method, keep);
 }
@@ -203,18 +208,22 @@ asio::awaitable<Next> next_request(Session<Stream>& session) {
         failure = body_failure;
     }
     const bool too_large = failure == http::error::body_limit;
-    if (failure == http::error::end_of_stream) co_return Next::polite_close;
+    if (failure == http::error::end_of_stream)
+        co_return Next::polite_close;
     const bool malformed =
         failure.category() == make_error_code(http::error::bad_method).category();
-    if (failure && !too_large && !malformed) co_return Next::abrupt_close;
+    if (failure && !too_large && !malformed)
+        co_return Next::abrupt_close;
     if (malformed && !too_large && failure != http::error::partial_message) {
         co_return co_await send(session, error_answer(400, "Malformed HTTP request"), "GET", false);
     }
-    if (failure == http::error::partial_message) co_return Next::abrupt_close;
+    if (failure == http::error::partial_message)
+        co_return Next::abrupt_close;
     const bool keep_alive = parser.get().keep_alive();
     Request request = take_request(parser.get());
     request.body_too_large = too_large;
-    if (too_large) request.body.clear();
+    if (too_large)
+        request.body.clear();
     co_return co_await serve_request(session, std::move(request), keep_alive);
 }
 
@@ -236,7 +245,8 @@ asio::awaitable<void> close_politely(Session<Tls>& session) {
     std::array<char, 4096> scratch;
     for (std::size_t total = 0; total < drained_at_most;) {
         auto [failure, size] = co_await lowest.async_read_some(asio::buffer(scratch), quietly);
-        if (failure) co_return;
+        if (failure)
+            co_return;
         total += size;
     }
 }
@@ -246,7 +256,8 @@ asio::awaitable<void> serve_requests(Session<Stream>& session) {
     Next next = Next::request;
     while (next == Next::request)
         next = co_await next_request(session);
-    if (next == Next::polite_close) co_await close_politely(session);
+    if (next == Next::polite_close)
+        co_await close_politely(session);
     error_code ignored;
     beast::get_lowest_layer(session.stream).socket().close(ignored);
 }
@@ -257,7 +268,8 @@ asio::awaitable<void> serve_connection(Server& server, tcp::socket socket) {
     error_code failure;
     socket.set_option(tcp::no_delay(true), failure);
     const auto peer = socket.remote_endpoint(failure);
-    if (failure) co_return; // gone already
+    if (failure)
+        co_return; // gone already
     const bool loopback = is_loopback(peer.address());
     try {
         if (!server.tls()) {
@@ -269,7 +281,8 @@ asio::awaitable<void> serve_connection(Server& server, tcp::socket socket) {
         beast::get_lowest_layer(session.stream).expires_after(handshake_limit);
         auto [refused] =
             co_await session.stream.async_handshake(asio::ssl::stream_base::server, quietly);
-        if (!refused) co_await serve_requests(session);
+        if (!refused)
+            co_await serve_requests(session);
     } catch (const std::exception& exception) {
         std::fprintf(stderr, "omni-emulator: a connection failed: %s\n", exception.what());
     }

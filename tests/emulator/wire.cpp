@@ -63,7 +63,8 @@ WireAnswer serialize(const Answer& answer, std::string_view method, AfterAnswer 
     }
     text += "\r\n";
     const auto header_size = text.size();
-    if (may_have_body && method != "HEAD") text += answer.body;
+    if (may_have_body && method != "HEAD")
+        text += answer.body;
     return {std::move(text), header_size};
 }
 

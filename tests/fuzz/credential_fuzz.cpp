@@ -19,12 +19,14 @@ using oco::SecretBytes;
 using oco::omni::PreparedCredential;
 
 void require(bool holds) {
-    if (!holds) std::abort();
+    if (!holds)
+        std::abort();
 }
 
 template<class T>
 void check_refusal(const Result<T>& result) {
-    if (result.has_value()) return;
+    if (result.has_value())
+        return;
     require(result.error().kind == oco::ErrorClass::invalid);
     require(!result.error().message.empty());
     require(oco::printable(result.error().message) == result.error().message);
@@ -37,7 +39,8 @@ void fuzz_private_key(std::string_view text) {
     for (const SecretBytes* given : {static_cast<const SecretBytes*>(nullptr), &passphrase}) {
         const auto result = oco::omni::prepare_private_key(pem, given);
         check_refusal(result);
-        if (result.has_error()) continue;
+        if (result.has_error())
+            continue;
         require(given != nullptr || !derives);
         const auto again = oco::omni::prepare_private_key(result->value, nullptr);
         require(again.has_value() && again->value.expose() == result->value.expose());
@@ -60,7 +63,8 @@ void fuzz_dialect(std::string_view text) {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    if (size == 0) return 0;
+    if (size == 0)
+        return 0;
     const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
     switch (data[0] % 7) {
     case 0: {

@@ -18,7 +18,8 @@ using oco::SecretBytes;
 using namespace oco::omni;
 
 void require(bool holds) {
-    if (!holds) std::abort();
+    if (!holds)
+        std::abort();
 }
 
 // The operator's own words, which a credential may happen to contain.
@@ -28,9 +29,11 @@ void check_message(const oco::Error& error, std::string_view secret) {
     require(!error.message.empty() && error.message.size() <= oco::max_message_bytes);
     require(oco::printable(error.message) == error.message);
     const auto colon = error.message.find(": ");
-    if (colon == std::string::npos) return;
+    if (colon == std::string::npos)
+        return;
     const auto text = std::string_view(error.message).substr(colon + 2);
-    if (text != withheld && text != "(an HTML page)") require(!oco::shares_run(text, secret));
+    if (text != withheld && text != "(an HTML page)")
+        require(!oco::shares_run(text, secret));
 }
 
 void check_connection(const ConnectionInfo& connection) {
@@ -47,7 +50,8 @@ void check_connection(const ConnectionInfo& connection) {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    if (size < 2) return 0;
+    if (size < 2)
+        return 0;
     std::string_view rest(reinterpret_cast<const char*>(data) + 2, size - 2);
     const auto take = [&rest](std::size_t count) {
         const auto front = rest.substr(0, count);
@@ -74,6 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check_message(outcome.error(), secret);
     if (const auto list = parse_connections(response); list.has_value())
         std::ranges::for_each(*list, check_connection);
-    if (const auto one = parse_connection(response); one.has_value()) check_connection(*one);
+    if (const auto one = parse_connection(response); one.has_value())
+        check_connection(*one);
     return 0;
 }

@@ -21,8 +21,10 @@ struct Fixture {
     unsigned serve(const Request& sent, std::chrono::milliseconds time = 0s) {
         const auto ticket = engine.receive(sent, at(time));
         Answer answer;
-        if (ticket.course.apply == Apply::now) answer = engine.handle(ticket.seq, sent);
-        if (ticket.course.answer) answer = *ticket.course.answer;
+        if (ticket.course.apply == Apply::now)
+            answer = engine.handle(ticket.seq, sent);
+        if (ticket.course.answer)
+            answer = *ticket.course.answer;
         engine.answering(ticket.seq, answer.status);
         return answer.status;
     }

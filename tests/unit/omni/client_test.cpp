@@ -40,8 +40,10 @@ class PeerStream final : public rt::Stream {
         : peer_(peer), executor_(std::move(executor)) {}
 
     asio::awaitable<Result<std::size_t>> read_some(std::span<char> into) override {
-        if (peer_.mode == Peer::Mode::stays_silent) co_await forever(executor_);
-        if (peer_.mode == Peer::Mode::closes) co_return std::size_t{0};
+        if (peer_.mode == Peer::Mode::stays_silent)
+            co_await forever(executor_);
+        if (peer_.mode == Peer::Mode::closes)
+            co_return std::size_t{0};
         // In small pieces, as networks may.
         const auto size = std::min({into.size(), peer_.answer.size() - read_, std::size_t{7}});
         std::copy_n(peer_.answer.data() + read_, size, into.data());
@@ -78,7 +80,8 @@ class PeerRuntime final : public rt::Runtime {
     void random_bytes(std::span<unsigned char> out) override { std::ranges::fill(out, 0); }
 
     asio::awaitable<void> sleep_until(rt::TimePoint when) override {
-        if (peer_.mode != Peer::Mode::stays_silent) co_await forever(executor());
+        if (peer_.mode != Peer::Mode::stays_silent)
+            co_await forever(executor());
         co_await asio::post(executor(), asio::use_awaitable);
         now_ = when;
     }
@@ -130,7 +133,8 @@ struct Fixture {
             [&failure](std::exception_ptr e) { failure = std::move(e); });
         runtime.context.restart();
         runtime.context.run();
-        if (failure) std::rethrow_exception(failure);
+        if (failure)
+            std::rethrow_exception(failure);
         REQUIRE(result);
         return std::move(*result);
     }

@@ -45,7 +45,8 @@ struct Account {
     [[nodiscard]] std::string json() const {
         std::string out = "{\n";
         const auto add = [&](const char* name, const std::string& value) {
-            if (!value.empty()) out += "  "s + quoted(name) + ": " + value + ",\n";
+            if (!value.empty())
+                out += "  "s + quoted(name) + ": " + value + ",\n";
         };
         add("type", type);
         add("project_id", project_id);
@@ -149,7 +150,8 @@ TEST_CASE("service account: its private key is parsed") {
     for (const auto& [why, pem] : table) {
         Account account;
         account.private_key = quoted(pem);
-        if (why == "backslash") account.private_key = quoted(account.private_key.substr(1, 1700));
+        if (why == "backslash")
+            account.private_key = quoted(account.private_key.substr(1, 1700));
         check_refused(service_account(account.json()), "has a private_key that ", pem);
         check_refused(service_account(account.json()), why, pem);
     }

@@ -16,7 +16,8 @@ namespace {
 // A failing fixture is no test result.
 template<class T>
 T must(T value) {
-    if (!value) throw std::runtime_error("OpenSSL could not make a test key");
+    if (!value)
+        throw std::runtime_error("OpenSSL could not make a test key");
     return value;
 }
 
@@ -125,7 +126,8 @@ Key rsa_shaped_key(int bits) {
     const std::unique_ptr<BN_CTX, void (*)(BN_CTX*)> scratch(BN_CTX_new(), BN_CTX_free);
     for (;;) {
         Numbers numbers;
-        if (draw(numbers, bits, scratch.get())) return from_numbers(numbers);
+        if (draw(numbers, bits, scratch.get()))
+            return from_numbers(numbers);
     }
 }
 

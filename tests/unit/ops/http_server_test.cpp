@@ -114,7 +114,8 @@ ops::Handlers handlers() {
 
 // A failure of a script becomes one of its test case.
 void rethrow(const std::exception_ptr& failure) {
-    if (failure) std::rethrow_exception(failure);
+    if (failure)
+        std::rethrow_exception(failure);
 }
 
 using Script = asio::awaitable<void> (*)(rt::Runtime& runtime, std::uint16_t port);
@@ -354,7 +355,8 @@ TEST_CASE("http server: many clients that come and go") {
         for (int i = 0; i < 200; ++i) {
             clients.push_back(co_await Client::open(runtime, port));
             CHECK((co_await clients.back().get("/healthz")).ends_with("ok\n"));
-            if (i % 3 == 0) clients.back().close();
+            if (i % 3 == 0)
+                clients.back().close();
         }
     });
 }
@@ -418,7 +420,8 @@ TEST_CASE("http server: without a host it takes both families") {
     boost::system::error_code ec;
     tcp::acceptor probe(context);
     probe.open(tcp::v6(), ec);
-    if (!ec) probe.bind({asio::ip::address_v6::loopback(), 0}, ec);
+    if (!ec)
+        probe.bind({asio::ip::address_v6::loopback(), 0}, ec);
     const bool has_v6 = !ec;
     probe.close(ec);
 

@@ -23,7 +23,8 @@ std::vector<std::string> lines_with(const std::string& page, std::string_view pa
     for (std::size_t begin = 0; begin < page.size();) {
         const auto end = page.find('\n', begin);
         const auto line = page.substr(begin, end - begin);
-        if (line.find(part) != std::string::npos) found.push_back(line);
+        if (line.find(part) != std::string::npos)
+            found.push_back(line);
         begin = end == std::string::npos ? page.size() : end + 1;
     }
     return found;

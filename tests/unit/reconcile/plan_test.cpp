@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 using namespace oco;
 using namespace oco::reconcile;
 using omni::Field;
@@ -21,7 +23,8 @@ std::vector<FieldSet> play(FieldSet pending, const FieldSet& bad, FieldSet& bloc
     for (int step = 0; step < 20; ++step) {
         const Choice choice = choose(pending, digests, refusals);
         blocked = choice.blocked;
-        if (choice.send.empty()) return sent;
+        if (choice.send.empty())
+            return sent;
         sent.push_back(choice.send);
         const bool refused =
             std::ranges::any_of(choice.send, [&](Field field) { return bad.contains(field); });
@@ -60,7 +63,8 @@ TEST_CASE("whatever is wrong, the rest is accepted, and the wrong fields alone a
     for (unsigned mask = 0; mask < 8; ++mask) {
         FieldSet bad;
         for (unsigned i = 0; i < 3; ++i)
-            if ((mask & (1U << i)) != 0) bad.insert(static_cast<Field>(i));
+            if ((mask & (1U << i)) != 0)
+                bad.insert(static_cast<Field>(i));
         CAPTURE(mask);
         FieldSet blocked;
         const auto sent = play(all, bad, blocked);

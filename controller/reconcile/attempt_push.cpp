@@ -1,0 +1,296 @@
+// An Attempt's PATCH, and what its answer means.
+#include "base/log.hpp"
+#include "reconcile/attempt.hpp"
+#include "rt/backoff.hpp"
+
+#include <algorithm>
+
+namespace oco::reconcile {
+namespace {
+
+using omni::Field;
+
+constexpr rt::BackoffPolicy push_backoff{.first = std::chrono::seconds(1),
+                                         .longest = std::chrono::minutes(5)};
+constexpr rt::Duration settling_time = std::chrono::seconds(60);
+// An attempt that is unanswered for longer is told in the status.
+constexpr rt::Duration silent_for = std::chrono::seconds(1);
+
+std::string_view push_result(const Error& error) {
+    switch (error.kind) {
+    case ErrorClass::refused:
+    case ErrorClass::invalid:
+        return "rejected";
+    case ErrorClass::unauthorized:
+    case ErrorClass::forbidden:
+    case ErrorClass::not_found:
+        return "refused";
+    case ErrorClass::rate_limited:
+        return "rate_limited";
+    default:
+        return error.sent == Sent::maybe && error.http_status == 0 ? "unknown" : "unavailable";
+    }
+}
+
+} // namespace
+
+omni::Update Attempt::make_update(const FieldSet& fields) {
+    omni::Update update;
+    if (fields.contains(Field::credential)) {
+        SecretBytes value = credential_->value.clone();
+        if (object_->credential->kind == omni::CredentialKind::snowflake_private_key)
+            update.private_key = std::move(value);
+        else
+            update.password = std::move(value);
+    }
+    if (fields.contains(Field::base_role))
+        update.base_role = object_->base_role;
+    if (fields.contains(Field::environment_user_attribute))
+        update.environment_user_attribute = object_->environment_user_attribute;
+    return update;
+}
+
+asio::awaitable<Outcome> Attempt::push() {
+    const ObjectKey key = object_->meta.key;
+    const auto session = instance_state_->session;
+    if (!owner_.in_flight_.enter(target_, key)) {
+        Outcome waiting =
+            outcome(reason::progressing, "another field of the connection is being sent");
+        waiting.momentary = true;
+        co_return waiting;
+    }
+    const auto priority =
+        choice_.contains(Field::credential) ? work::Priority::credential : work::Priority::settings;
+    const auto slot = session->gate->enter(key.str(), priority,
+                                           [&owner = owner_, key] { owner.hooks_.again(key); });
+    if (!slot) {
+        for (const auto& other : owner_.in_flight_.leave(target_))
+            owner_.hooks_.again(other);
+        co_return outcome(reason::rate_limited,
+                          "waiting for a free slot of the key's requests per minute");
+    }
+    const FieldSet fields = choice_;
+    const auto unknown_before = memory_.unknown;
+    for (const Field field : fields)
+        memory_.unknown[field] = digests_.at(field);
+    auto answer = co_await call(session, make_update(fields));
+    std::optional<Error> failure;
+    if (!answer)
+        failure = answer.error();
+    settle_slot(services_, *session->gate, *slot, failure, instance_->meta.key);
+    for (const auto& other : owner_.in_flight_.leave(target_))
+        owner_.hooks_.again(other);
+    for (const Field field : fields)
+        services_.metrics.push(instance_->meta.key.str(), omni::name(field),
+                               failure ? push_result(*failure) : "success");
+
+    const bool outcome_known = !failure || failure->sent == Sent::no;
+    if (outcome_known)
+        for (const Field field : fields) {
+            const auto before = unknown_before.find(field);
+            if (before == unknown_before.end())
+                memory_.unknown.erase(field);
+            else
+                memory_.unknown[field] = before->second;
+        }
+    if (failure)
+        co_return note_failed(fields, *failure);
+    note_accepted(fields);
+    Outcome done = conclude();
+    const FieldSet left = [&] {
+        FieldSet out = pending_;
+        for (const Field field : fields)
+            out.erase(field);
+        return out;
+    }();
+    if (!left.empty()) { // the rest was refused together with these: find out which it is
+        for (const Field field : culprit(pending_, fields, digests_, memory_.refusals))
+            memory_.refusals.add(combined_digest(digests_, {field}));
+        FieldSet refused;
+        for (const Field field : left)
+            if (memory_.refusals.contains(combined_digest(digests_, {field})))
+                refused.insert(field);
+        if (refused == left) {
+            status_.rejected = api::Rejected{.generation = object_->meta.generation,
+                                             .digest = combined_digest(digests_, refused)};
+            co_return outcome(reason::rejected, memory_.refusal_message);
+        }
+        done = outcome(reason::progressing, "sending the other fields");
+        done.momentary = true;
+        done.again = services_.runtime.now();
+    }
+    co_return done;
+}
+
+// Runs the PATCH beside a clock: after a second without an answer the status says so.
+asio::awaitable<Result<void>> Attempt::call(std::shared_ptr<Session> session, omni::Update update) {
+    struct Shared {
+        explicit Shared(rt::Runtime& runtime) : done(runtime) {}
+
+        rt::Event done;
+        std::optional<Result<void>> result;
+    };
+
+    const auto shared = std::make_shared<Shared>(services_.runtime);
+    constexpr auto run_patch = [](std::shared_ptr<Shared> out, std::shared_ptr<Session> with,
+                                  std::string id, omni::Update what) -> asio::awaitable<void> {
+        out->result = co_await with->omni.update_connection(std::move(id), std::move(what));
+        out->done.notify();
+    };
+    owner_.tasks_.spawn(run_patch(shared, session, target_.connection_id, std::move(update)));
+    co_await shared->done.wait_until(services_.runtime, services_.runtime.now() + silent_for);
+    if (!shared->result) {
+        auto notice = status_;
+        notice.observed_generation = object_->meta.generation;
+        kube::set_conditions(
+            notice.conditions,
+            conditions_of(outcome(reason::progressing, "sent; waiting for Omni's answer"),
+                          object_->meta.generation),
+            services_.runtime.wall_now());
+        co_await owner_.write_status(object_, memory_, std::move(notice));
+    }
+    while (!shared->result)
+        co_await shared->done.wait();
+    co_return *shared->result;
+}
+
+Outcome Attempt::retry_later(std::string_view reason, std::string message) {
+    ++memory_.failures;
+    memory_.next_attempt =
+        services_.runtime.now() + rt::backoff(services_.runtime, push_backoff, memory_.failures);
+    Outcome out = outcome(reason, std::move(message));
+    out.again = memory_.next_attempt;
+    return out;
+}
+
+void Attempt::note_accepted(const FieldSet& fields) {
+    const std::string now_text = format_rfc3339(services_.runtime.wall_now());
+    const auto settle = [&](Field field) { // true: it counts as applied
+        const auto earlier = memory_.unknown.find(field);
+        const auto settling = memory_.settling.find(field);
+        const bool settled = settling != memory_.settling.end() &&
+                             settling->second.digest == digests_.at(field) &&
+                             services_.runtime.now() >= settling->second.due;
+        const bool contested =
+            earlier != memory_.unknown.end() && earlier->second != digests_.at(field);
+        if (contested && !settled) {
+            memory_.settling[field] = {.digest = digests_.at(field),
+                                       .due = services_.runtime.now() + settling_time};
+            return false;
+        }
+        memory_.unknown.erase(field);
+        memory_.settling.erase(field);
+        return true;
+    };
+    status_.last_push_time = now_text;
+    if (fields.contains(Field::credential)) {
+        if (settle(Field::credential))
+            status_.applied.credential =
+                api::AppliedCredential{.secret_name = object_->credential->secret.name,
+                                       .secret_key = object_->credential->secret.key,
+                                       .secret_uid = read_->meta.uid,
+                                       .secret_resource_version = read_->meta.resource_version,
+                                       .rotation_id = read_->rotation_id,
+                                       .digest = digests_.at(Field::credential),
+                                       .key_id = services_.digest_key.id,
+                                       .pushed_at = now_text};
+        if (memory_.secret_changed_at)
+            services_.metrics.rotation_latency(
+                ops::Seconds(services_.runtime.now() - *memory_.secret_changed_at));
+        memory_.secret_changed_at.reset();
+        owner_.record(*object_, kube::EventType::normal, "CredentialPushed", "Push",
+                      "Omni accepted the credential from Secret " + read_->meta.key.name +
+                          ", version " + read_->meta.resource_version);
+        if (credential_->ends_in_newline)
+            owner_.record(*object_, kube::EventType::warning, "PasswordEndsInNewline", "Push",
+                          "the password in Secret " + read_->meta.key.name +
+                              " ends in a line break, which was sent as part of it; "
+                              "`echo -n` avoids that");
+    }
+    if (fields.contains(Field::base_role)) {
+        if (settle(Field::base_role))
+            status_.applied.base_role =
+                api::AppliedBaseRole{.value = *object_->base_role, .pushed_at = now_text};
+        owner_.record(*object_, kube::EventType::normal, "BaseRoleUpdated", "Push",
+                      "Omni accepted base role " + *object_->base_role);
+    }
+    if (fields.contains(Field::environment_user_attribute)) {
+        if (settle(Field::environment_user_attribute))
+            status_.applied.environment_user_attribute = api::AppliedEnvironmentUserAttribute{
+                .value = *object_->environment_user_attribute, .pushed_at = now_text};
+        owner_.record(*object_, kube::EventType::normal, "EnvironmentUserAttributeUpdated", "Push",
+                      "Omni accepted the environment user attribute");
+    }
+    status_.rejected.reset();
+    for (const Field field : fields)
+        log::info("pushed", {{"object", object_->meta.key.str()},
+                             {"field", std::string(omni::name(field))},
+                             {"host", target_.host},
+                             {"connection", target_.connection_id}});
+}
+
+Outcome Attempt::note_failed(const FieldSet& fields, const Error& error) {
+    if (error.sent == Sent::maybe) // Omni may hold either value now
+        for (const Field field : fields) {
+            if (field == Field::credential)
+                status_.applied.credential.reset();
+            else if (field == Field::base_role)
+                status_.applied.base_role.reset();
+            else
+                status_.applied.environment_user_attribute.reset();
+            memory_.settling.erase(field);
+        }
+    const auto now = services_.runtime.now();
+    switch (error.kind) {
+    case ErrorClass::refused:
+    case ErrorClass::invalid:
+        return note_refused(fields, error);
+    case ErrorClass::unauthorized:
+    case ErrorClass::forbidden: {
+        memory_.key_refused_at = now;
+        memory_.key_refused_message = error.message;
+        owner_.instances_.doubt_key(instance_->meta.key);
+        Outcome waiting = outcome(reason::progressing, "Omni refused; the key is being checked");
+        waiting.momentary = true;
+        return waiting;
+    }
+    case ErrorClass::not_found:
+        memory_.not_found_at = now;
+        memory_.lookup_since = now;
+        owner_.instances_.want_directory(instance_->meta.key);
+        if (object_->connection_id.empty())
+            status_.connection_id.clear(); // a name may mean another connection now
+        return retry_later(reason::connection_not_found,
+                           "Omni does not know the connection (any more), or the key may not see "
+                           "it. " +
+                               error.message);
+    case ErrorClass::rate_limited: {
+        Outcome limited = outcome(reason::rate_limited, error.message);
+        limited.again = now; // queues at the gate
+        return limited;
+    }
+    case ErrorClass::tls:
+        return retry_later(reason::tls_verification_failed, error.message);
+    default:
+        return retry_later(reason::omni_unavailable, error.message);
+    }
+}
+
+Outcome Attempt::note_refused(const FieldSet& fields, const Error& error) {
+    memory_.refusals.add(combined_digest(digests_, fields));
+    memory_.refusal_message = error.message;
+    const Choice next = choose(pending_, digests_, memory_.refusals);
+    if (!next.send.empty()) { // not all of it need be wrong
+        Outcome more =
+            outcome(reason::progressing, "Omni refused the fields together; sending them "
+                                         "one by one");
+        more.momentary = true;
+        more.again = services_.runtime.now();
+        return more;
+    }
+    status_.rejected = api::Rejected{.generation = object_->meta.generation,
+                                     .digest = combined_digest(digests_, next.blocked)};
+    return outcome(reason::rejected, error.message);
+}
+
+} // namespace oco::reconcile
