@@ -1,7 +1,9 @@
 // The composition root: the only place that names the real clock, sockets, signals, files and the
 // environment.
+#include "base/digest.hpp"
 #include "kube/config.hpp"
 #include "kube/events.hpp"
+#include "kube/lease.hpp"
 #include "ops/http_server.hpp"
 #include "options.hpp"
 #include "reconcile/controller.hpp"
@@ -10,6 +12,7 @@
 #include "version.hpp"
 #include "wiping_heap.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
 
@@ -85,7 +88,9 @@ class Operator {
         : runtime_(context), tasks_(runtime_), client_(std::move(client)),
           source_(std::move(config.source)),
           events_(runtime_, *client_, "omniconnection.io/omni-connection-operator", host_name()),
-          controller_(runtime_, *client_, events_, metrics(), offload_, std::move(settings)),
+          elector_(make_elector(options, settings.operator_namespace)),
+          controller_(runtime_, *client_, events_, metrics(), offload_, std::move(settings),
+                      elector_.get()),
           options_(options) {}
 
     // The exit code.
@@ -103,6 +108,9 @@ class Operator {
                               const std::string& address, std::string_view what);
     ops::Reply readiness() const;
     asio::awaitable<void> stop();
+    asio::awaitable<void> control();
+    std::unique_ptr<kube::LeaderElector> make_elector(const Options& options,
+                                                      const std::string& ns);
 
     rt::SystemRuntime runtime_;
     rt::TaskGroup tasks_;
@@ -110,8 +118,11 @@ class Operator {
     std::unique_ptr<kube::Client> client_;
     std::string source_;
     kube::EventRecorder events_;
+    std::unique_ptr<kube::LeaderElector> elector_; // null: no election
     reconcile::Controller controller_;
     const Options& options_;
+    bool lease_lost_ = false;
+    std::optional<asio::signal_set> signals_;
     std::unique_ptr<ops::HttpServer> metrics_server_;
     std::unique_ptr<ops::HttpServer> health_server_;
 };
@@ -119,7 +130,11 @@ class Operator {
 asio::awaitable<int> Operator::run() {
     log::info("starting", {{"version", version}, {"commit", commit}, {"config", source_}});
     metrics().build_info(version, commit);
-    metrics().on_scrape([this] { return controller_.snapshot(); });
+    metrics().on_scrape([this] {
+        if (elector_)
+            metrics().leader(options_.leader_election_id, elector_->leading());
+        return controller_.snapshot();
+    });
     if (auto served = serve(); !served) {
         std::cerr << served.error().message << '\n';
         co_return 1;
@@ -129,15 +144,37 @@ asio::awaitable<int> Operator::run() {
         std::cerr << answered.error().message << '\n';
     } else {
         tasks_.spawn(events_.run());
-        tasks_.spawn(controller_.run());
-        asio::signal_set signals(runtime_.executor(), SIGTERM, SIGINT);
-        co_await signals.async_wait(asio::use_awaitable);
-        log::info("stopping");
+        signals_.emplace(runtime_.executor(), SIGTERM, SIGINT);
+        tasks_.spawn(control());
+        co_await signals_->async_wait(asio::as_tuple(asio::use_awaitable));
+        log::info("stopping", {{"because", lease_lost_ ? "the Lease is lost" : "of a signal"}});
         co_await stop();
     }
     tasks_.cancel();
     co_await tasks_.join();
-    co_return answered ? 0 : 1;
+    co_return answered && !lease_lost_ ? 0 : 1;
+}
+
+// A process that lost the Lease ends, and its pod starts anew with nothing remembered.
+asio::awaitable<void> Operator::control() {
+    co_await controller_.run();
+    lease_lost_ = true;
+    signals_->cancel();
+}
+
+std::unique_ptr<kube::LeaderElector> Operator::make_elector(const Options& options,
+                                                            const std::string& ns) {
+    if (!options.leader_elect)
+        return nullptr;
+    unsigned char bytes[8];
+    runtime_.random_bytes(bytes);
+    return std::make_unique<kube::LeaderElector>(
+        runtime_, *client_,
+        kube::LeaseOptions{
+            .ns = ns,
+            .name = options.leader_election_id,
+            .identity = host_name() + "_" +
+                        fingerprint({reinterpret_cast<const char*>(bytes), sizeof bytes}, 16)});
 }
 
 // The API server has to answer once; after that the operator never gives up.
@@ -219,6 +256,8 @@ asio::awaitable<void> Operator::stop() {
     const auto deadline = runtime_.now() + shutdown_patience;
     while (!controller_.idle() && runtime_.now() < deadline)
         co_await runtime_.sleep(std::chrono::milliseconds(20));
+    if (elector_ && controller_.idle()) // else it runs out, and the next leader knows
+        co_await elector_->release();
 }
 
 int run_operator(const Options& options) {

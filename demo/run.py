@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
+import re
 import secrets
 import shlex
 import shutil
@@ -112,6 +114,18 @@ def write_private(path: Path, text: str) -> Path:
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
     return path
+
+
+def is_ready(operator: Program) -> bool:
+    """Whether /readyz says so; the log tells where it is served."""
+    operator.require_running()
+    served = re.search(r"serving health.*address=(\S+)", operator.log.read_text(errors="replace"))
+    if not served:
+        return False
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with contextlib.suppress(OSError), opener.open(f"http://{served[1]}/readyz", timeout=5):
+        return True
+    return False
 
 
 def compact(value: Any) -> str:
@@ -286,10 +300,11 @@ class Demo:
             "--log-format=text",
         ]
         show_command(f"omni-connection-operator run --allowed-hosts={omni.address} … &")
-        self.programs.append(
-            Program("operator", [str(self.bin_dir / "omni-connection-operator"), "run", *flags])
-        )
-        say(f"its log: {relative(self.programs[-1].log)}")
+        operator = Program("operator", [str(self.bin_dir / "omni-connection-operator"), "run", *flags])
+        self.programs.append(operator)
+        with waiting_for("operator starting"):
+            wait_until(lambda: is_ready(operator), WAIT_SECONDS, "operator ready")
+        say(f"ready; its log: {relative(operator.log)}")
 
     def first_connections(self, omni: Omni) -> None:
         self.step("Say in Kubernetes what Omni should hold: deploy/samples")
@@ -458,6 +473,14 @@ def main() -> int:
     arguments = parser.parse_args()
     os.chdir(ROOT)
     WORK.mkdir(parents=True, exist_ok=True)
+    lock = open(WORK / "lock", "w")  # held until this program ends
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"demo: another one is running in {WORK}; end it first", file=sys.stderr)
+        return 1
+    for log in WORK.glob("*.log"):
+        log.unlink()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         play(arguments.bin.resolve(), arguments.keep)

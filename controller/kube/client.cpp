@@ -116,6 +116,10 @@ asio::awaitable<Result<json::Document>> Client::create(std::string target, std::
     return call("POST", std::move(target), std::move(body), "application/json", Accept::object);
 }
 
+asio::awaitable<Result<json::Document>> Client::replace(std::string target, std::string body) {
+    return call("PUT", std::move(target), std::move(body), "application/json", Accept::object);
+}
+
 asio::awaitable<Result<json::Document>> Client::merge_patch(std::string target, std::string body) {
     return call("PATCH", std::move(target), std::move(body), "application/merge-patch+json",
                 Accept::object);

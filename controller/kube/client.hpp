@@ -24,6 +24,7 @@ struct Resource {
 namespace resources {
 inline const Resource secrets{.group = "", .version = "v1", .plural = "secrets"};
 inline const Resource namespaces{.group = "", .version = "v1", .plural = "namespaces"};
+inline const Resource leases{.group = "coordination.k8s.io", .version = "v1", .plural = "leases"};
 inline const Resource events{.group = "events.k8s.io", .version = "v1", .plural = "events"};
 inline const Resource omni_instances{
     .group = "omniconnection.io", .version = "v1alpha1", .plural = "omniinstances"};
@@ -48,6 +49,7 @@ class Client {
     // 2xx answers only; else the error, with the API server's own message.
     asio::awaitable<Result<json::Document>> get(std::string target, Accept accept = Accept::object);
     asio::awaitable<Result<json::Document>> create(std::string target, std::string body);
+    asio::awaitable<Result<json::Document>> replace(std::string target, std::string body);
     // RFC 7386, JSON merge patch.
     asio::awaitable<Result<json::Document>> merge_patch(std::string target, std::string body);
     asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> watch(std::string target,

@@ -151,7 +151,7 @@ Result<void> add_user(const ConfigFiles& files, const KubeconfigUser& user, Clie
         return files.error("uses " + user.unsupported_login +
                            ", which is not supported: use a service-account token or a client "
                            "certificate");
-    if (const auto added = add_token(files, user, config); !added)
+    if (auto added = add_token(files, user, config); !added)
         return added;
     return add_client_certificate(files, user, config);
 }

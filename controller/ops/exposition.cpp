@@ -1,6 +1,7 @@
 #include "ops/exposition.hpp"
 
 #include <charconv>
+#include <chrono>
 #include <cmath>
 
 namespace oco::ops {
@@ -30,6 +31,11 @@ void append_number(std::string& out, double value) {
 }
 
 } // namespace
+
+double unix_seconds(WallTime time) {
+    const auto whole = std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch());
+    return static_cast<double>(whole.count()) / 1000;
+}
 
 void ExpositionWriter::begin(std::string_view name, std::string_view type, std::string_view help) {
     name_ = name;

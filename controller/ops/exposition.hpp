@@ -1,6 +1,8 @@
 // The text that Prometheus scrapes ("exposition format", version 0.0.4).
 #pragma once
 
+#include "base/time.hpp"
+
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -9,6 +11,9 @@ namespace oco::ops {
 
 inline constexpr std::string_view exposition_content_type =
     "text/plain; version=0.0.4; charset=utf-8";
+
+// Seconds since 1970, to the millisecond: more digits would be noise of the conversion.
+double unix_seconds(WallTime time);
 
 struct Label {
     std::string_view name;

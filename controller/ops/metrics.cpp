@@ -210,7 +210,7 @@ void Metrics::kube_request(int code, std::string_view method, std::string_view h
 }
 
 void Metrics::watch_activity(std::string_view resource, WallTime time) {
-    families_->watch_activity.at({resource}).Set(Seconds(time.time_since_epoch()).count());
+    families_->watch_activity.at({resource}).Set(unix_seconds(time));
 }
 
 void Metrics::leader(std::string_view name, bool leading) {

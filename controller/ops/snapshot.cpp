@@ -15,7 +15,7 @@ void write_connections(ExpositionWriter& writer, const Snapshot& snapshot) {
                            "When something was last pushed to an OmniConnection, in Unix time.");
     for (const auto& entry : snapshot.last_pushes)
         writer.sample({{"namespace", entry.namespace_name}, {"name", entry.name}},
-                      Seconds(entry.time.time_since_epoch()).count());
+                      unix_seconds(entry.time));
 }
 
 void write_instances(ExpositionWriter& writer, const std::vector<Snapshot::Instance>& instances) {

@@ -283,7 +283,7 @@ Attempt::Step Attempt::check_patience() {
     return waiting;
 }
 
-Outcome Attempt::slow_probe(Outcome outcome) {
+Outcome Attempt::slow_probe(Outcome outcome) const {
     outcome.again = services_.runtime.now() + slow_probe_interval;
     return outcome;
 }

@@ -46,7 +46,7 @@ class Attempt {
     Outcome note_failed(const FieldSet& fields, const Error& error);
     Outcome note_refused(const FieldSet& fields, const Error& error);
     Outcome retry_later(std::string_view reason, std::string message);
-    Outcome slow_probe(Outcome outcome);
+    Outcome slow_probe(Outcome outcome) const;
     Outcome conclude();
 
     [[nodiscard]] std::string attempt_signature() const;

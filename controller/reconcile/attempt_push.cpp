@@ -69,6 +69,15 @@ asio::awaitable<Outcome> Attempt::push() {
         co_return outcome(reason::rate_limited,
                           "waiting for a free slot of the key's requests per minute");
     }
+    if (!services_.leadership.may_send()) {
+        session->gate->answered(*slot);
+        for (const auto& other : owner_.in_flight_.leave(target_))
+            owner_.hooks_.again(other);
+        Outcome waiting = outcome(reason::progressing, "the Lease must be renewed before sending");
+        waiting.momentary = true;
+        waiting.again = services_.runtime.now() + silent_for;
+        co_return waiting;
+    }
     const FieldSet fields = choice_;
     const auto unknown_before = memory_.unknown;
     for (const Field field : fields)
@@ -249,7 +258,7 @@ Outcome Attempt::note_failed(const FieldSet& fields, const Error& error) {
     case ErrorClass::forbidden: {
         memory_.key_refused_at = now;
         memory_.key_refused_message = error.message;
-        owner_.instances_.doubt_key(instance_->meta.key);
+        owner_.instances_.doubt_key(instance_->meta.key, error);
         Outcome waiting = outcome(reason::progressing, "Omni refused; the key is being checked");
         waiting.momentary = true;
         return waiting;

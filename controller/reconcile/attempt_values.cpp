@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace oco::reconcile {
 namespace {
@@ -91,6 +92,7 @@ asio::awaitable<void> Attempt::examine_credential() {
         applied->key_id == services_.digest_key.id && !forced() && !repush &&
         !memory_.unknown.contains(Field::credential)) {
         digests_[Field::credential] = applied->digest;
+        memory_.compared = true;
         memory_.secret_changed_at.reset();
         co_return;
     }
@@ -146,6 +148,14 @@ void Attempt::compare_credential(const kube::SecretRead& read, const SecretBytes
             applied.reset();
         }
     }
+    // A process that ended without a word may have sent an older value after the one in the status,
+    // if the Secret was touched since.
+    const bool distrusted = !std::exchange(memory_.compared, true) && applied &&
+                            services_.leadership.takeover == kube::Takeover::unclean &&
+                            (applied->secret_uid != read.meta.uid ||
+                             applied->secret_resource_version != read.meta.resource_version);
+    if (distrusted)
+        applied.reset();
     if (differs(Field::credential, applied ? applied->digest : std::string())) {
         pending_.insert(Field::credential);
         return;

@@ -53,7 +53,7 @@ class ConnectionReconciler {
 
     Memory& remember(const api::OmniConnection& object);
     asio::awaitable<void> finish(std::shared_ptr<const api::OmniConnection> object, Memory& memory,
-                                 api::OmniConnection::Status next, Outcome outcome);
+                                 api::OmniConnection::Status next, Outcome result);
     asio::awaitable<bool> write_status(std::shared_ptr<const api::OmniConnection> object,
                                        Memory& memory, api::OmniConnection::Status next);
     void announce(const api::OmniConnection& object, const Outcome& before, const Outcome& now);

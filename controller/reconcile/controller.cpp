@@ -41,20 +41,22 @@ std::set<ObjectKey> secrets_of(const api::OmniInstance& object) {
 } // namespace
 
 Controller::Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRecorder& events,
-                       ops::Metrics& metrics, boost::asio::thread_pool& offload, Settings settings)
+                       ops::Metrics& metrics, boost::asio::thread_pool& offload, Settings settings,
+                       kube::LeaderElector* elector)
     : runtime_(runtime), client_(client), settings_(std::move(settings)), metrics_(metrics),
       world_([this](const auto& before, const auto& after) { connection_changed(before, after); },
              [this](const auto& before, const auto& after) { instance_changed(before, after); },
              [this](const auto& before, const auto& after) { secret_changed(before, after); },
              [this](const auto&, const auto&) { namespace_changed(); }),
-      tasks_(runtime), progress_(runtime) {
+      tasks_(runtime), progress_(runtime), elector_(elector) {
     const Services services{.runtime = runtime_,
                             .kube = client,
                             .events = events,
                             .metrics = metrics,
                             .offload = offload,
                             .settings = settings_,
-                            .digest_key = digest_key_};
+                            .digest_key = digest_key_,
+                            .leadership = leadership_};
     instances_ = std::make_unique<InstanceReconciler>(
         services, world_, tasks_,
         InstanceReconciler::Hooks{
@@ -131,16 +133,10 @@ asio::awaitable<void> Controller::run() {
               });
         co_await wait_synced();
         co_await wait_digest_key();
-        started_ = true;
+        synced_ = true;
         log::info("synced", {{"connections", std::to_string(world_.connections.objects().size())},
                              {"instances", std::to_string(world_.instances.objects().size())}});
-        for (const auto& [key, object] : world_.instances.objects())
-            instance_queue_->add(key);
-        for (const auto& [key, object] : world_.connections.objects())
-            connection_queue_->add(key);
-        tasks_.spawn(instance_queue_->run());
-        tasks_.spawn(connection_queue_->run());
-        co_await tasks_.join();
+        co_await lead();
     } catch (...) {
         failure = std::current_exception();
     }
@@ -170,8 +166,27 @@ asio::awaitable<void> Controller::wait_digest_key() {
     }
 }
 
+// Returns when the Lease is lost.
+asio::awaitable<void> Controller::lead() {
+    if (elector_ != nullptr) {
+        leadership_ = {.elector = elector_, .takeover = co_await elector_->acquire()};
+        log::info("leading");
+    }
+    started_ = true;
+    for (const auto& [key, object] : world_.instances.objects())
+        instance_queue_->add(key);
+    for (const auto& [key, object] : world_.connections.objects())
+        connection_queue_->add(key);
+    tasks_.spawn(instance_queue_->run());
+    tasks_.spawn(connection_queue_->run());
+    if (elector_ == nullptr)
+        co_await tasks_.join();
+    else
+        co_await elector_->hold();
+}
+
 bool Controller::synced() const {
-    return started_;
+    return synced_;
 }
 
 std::string Controller::trouble() const {

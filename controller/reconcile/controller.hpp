@@ -14,9 +14,11 @@ namespace oco::reconcile {
 class Controller {
   public:
     Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRecorder& events,
-               ops::Metrics& metrics, boost::asio::thread_pool& offload, Settings settings);
+               ops::Metrics& metrics, boost::asio::thread_pool& offload, Settings settings,
+               kube::LeaderElector* elector); // null: no election
 
-    // Fills the stores, then reconciles, until cancelled.
+    // Fills the stores, waits to lead, then reconciles: until cancelled, or until the Lease is
+    // lost.
     asio::awaitable<void> run();
     // No new work; requests under way go on. See idle().
     void close();
@@ -51,6 +53,7 @@ class Controller {
                    std::function<bool(const ObjectKey&)> keep);
     asio::awaitable<void> wait_synced();
     asio::awaitable<void> wait_digest_key();
+    asio::awaitable<void> lead();
 
     rt::Runtime& runtime_;
     kube::Client& client_;
@@ -67,7 +70,10 @@ class Controller {
     std::vector<std::unique_ptr<kube::Watcher>> watchers_;
     rt::Event progress_;
     std::string trouble_;
-    bool started_ = false; // the stores are filled: changes lead to work
+    kube::LeaderElector* elector_;
+    Leadership leadership_;
+    bool synced_ = false;  // the stores are filled
+    bool started_ = false; // and this process leads: changes lead to work
     bool watches_namespaces_ = false;
 };
 

@@ -48,9 +48,13 @@ boost::asio::awaitable<Result<DigestKey>> obtain_digest_key(rt::Runtime& runtime
             kube::resources::secrets.collection(ns),
             manifest(ns, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
         wipe(bytes.data(), bytes.size());
-        if (!made && made.error().kind != ErrorClass::conflict)
-            co_return make_error(made.error().kind, "Secret " + key.str() + " cannot be created: " +
-                                                        made.error().message);
+        if (!made && made.error().kind != ErrorClass::conflict) {
+            const bool no_namespace = made.error().kind == ErrorClass::not_found;
+            co_return make_error(
+                made.error().kind,
+                "Secret " + key.str() + " cannot be created: " + made.error().message +
+                    (no_namespace ? "; create the namespace, or set --operator-namespace" : ""));
+        }
         read = co_await kube::read_secret(client, key, {"key"}, "");
     }
     if (!read)

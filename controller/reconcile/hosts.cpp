@@ -44,7 +44,8 @@ Result<AllowedHosts> AllowedHosts::parse(std::string_view patterns) {
         Pattern pattern{.wildcard = item.starts_with("*.")};
         const std::string_view rest = item.substr(pattern.wildcard ? 2 : 0);
         auto url = kube::parse_server_url("https://" + std::string(rest));
-        if (!url || !url->path_prefix.empty() || rest.find_first_of("/?#*@") != rest.npos)
+        if (!url || !url->path_prefix.empty() ||
+            rest.find_first_of("/?#*@") != std::string_view::npos)
             return bad_pattern(item);
         pattern.host = url->host;
         pattern.port = url->port;

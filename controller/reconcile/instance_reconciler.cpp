@@ -23,6 +23,14 @@ std::string plural(std::size_t count, std::string_view noun) {
     return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
+Outcome refused_key(const api::OmniInstance& instance, InstanceState& state,
+                    const std::string& answer) {
+    state.usable = false;
+    return outcome(reason::unauthorized, "Omni refuses the API key; put a valid one into Secret " +
+                                             instance.meta.key.ns + "/" + instance.api_token.name +
+                                             ". " + answer);
+}
+
 bool key_or_rights(const Error& error) {
     return error.kind == ErrorClass::unauthorized || error.kind == ErrorClass::forbidden;
 }
@@ -81,9 +89,10 @@ void InstanceReconciler::want_directory(const ObjectKey& key) {
     }
 }
 
-void InstanceReconciler::doubt_key(const ObjectKey& key) {
+void InstanceReconciler::doubt_key(const ObjectKey& key, const Error& answer) {
     if (const auto it = states_.find(key); it != states_.end()) {
         it->second.key_doubted = true;
+        it->second.key_called_invalid |= answer.kind == ErrorClass::unauthorized;
         hooks_.again(key);
     }
 }
@@ -217,7 +226,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_session(Inst
     state.key_verified_at.reset();
     state.last_whoami.reset();
     state.next_attempt.reset();
-    state.key_doubted = false;
+    state.key_doubted = state.key_called_invalid = false;
     state.failures = 0;
     state.outcome = outcome(reason::progressing, "the key is being checked");
     co_return std::nullopt;
@@ -281,7 +290,8 @@ asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, Insta
     const auto session = state.session;
     const auto now = services_.runtime.now();
     if (state.last_whoami && now < *state.last_whoami + whoami_interval) {
-        Outcome same = state.outcome; // one question a minute is enough for a key
+        // One question a minute is enough for a key. Until then a 401 is believed.
+        Outcome same = state.key_called_invalid ? refused_key(*instance, state, "") : state.outcome;
         same.again = *state.last_whoami + whoami_interval;
         co_return same;
     }
@@ -297,7 +307,7 @@ asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, Insta
     if (session != state.session)
         co_return state.outcome;
     if (answer) {
-        state.key_doubted = false;
+        state.key_doubted = state.key_called_invalid = false;
         state.key_verified_at = services_.runtime.now();
         state.failures = 0;
         state.next_attempt.reset();
@@ -312,13 +322,10 @@ asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, Insta
     }
     if (!key_or_rights(answer.error()))
         co_return failed(instance, state, answer.error());
-    state.usable = false;
     state.key_doubted = false;
-    Outcome refused = outcome(reason::unauthorized,
-                              "Omni refuses the API key; put a valid one into Secret " + key.ns +
-                                  "/" + instance->api_token.name + ". " + answer.error().message);
-    state.next_attempt = services_.runtime.now() + whoami_interval;
-    refused.again = state.next_attempt;
+    Outcome refused = refused_key(*instance, state, answer.error().message);
+    refused.again = services_.runtime.now() + whoami_interval;
+    state.next_attempt = refused.again;
     co_return refused;
 }
 

@@ -25,7 +25,8 @@ struct InstanceState {
 
     // Wishes of the connections, fulfilled by the next reconcile.
     bool directory_wanted = false;
-    bool key_doubted = false; // a PATCH was answered 401 or 403
+    bool key_doubted = false;        // a PATCH was answered 401 or 403
+    bool key_called_invalid = false; // and it was a 401, which names the key, not its rights
 
     std::optional<rt::TimePoint> last_whoami;
     std::optional<rt::TimePoint> next_attempt;
@@ -52,7 +53,7 @@ class InstanceReconciler {
     }
 
     void want_directory(const ObjectKey& key);
-    void doubt_key(const ObjectKey& key);
+    void doubt_key(const ObjectKey& key, const Error& answer);
     // The instance's Secret changed: a refused key may be good now.
     void forget_backoff(const ObjectKey& key);
 

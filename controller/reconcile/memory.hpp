@@ -35,6 +35,9 @@ struct Memory {
     int failures = 0;
     std::optional<rt::TimePoint> next_attempt;
 
+    // This process has compared the Secret with the status once.
+    bool compared = false;
+
     std::optional<rt::TimePoint> key_refused_at; // a PATCH was answered 401 or 403
     std::string key_refused_message;
     std::optional<rt::TimePoint> not_found_at; // Omni did not know the connection

@@ -4,8 +4,10 @@
 
 #include "api/omni_connection.hpp"
 #include "kube/events.hpp"
+#include "kube/lease.hpp"
 #include "kube/secret.hpp"
 #include "kube/store.hpp"
+#include "omni/client.hpp"
 #include "ops/metrics.hpp"
 #include "reconcile/claims.hpp"
 #include "reconcile/digest_key.hpp"
@@ -59,6 +61,18 @@ struct World {
 bool namespace_allowed(const World& world, const api::OmniInstance& instance,
                        const std::string& ns);
 
+// Whether this process may send.
+struct Leadership {
+    // Null: always.
+    const kube::LeaderElector* elector = nullptr;
+    // Another process may have sent what no status tells of.
+    kube::Takeover takeover = kube::Takeover::unclean;
+
+    [[nodiscard]] bool may_send() const {
+        return elector == nullptr || elector->may_work_for(omni::request_deadline);
+    }
+};
+
 // What the reconcilers share beside the World.
 struct Services {
     rt::Runtime& runtime;
@@ -68,6 +82,7 @@ struct Services {
     boost::asio::thread_pool& offload; // for key derivation, which takes too long for the loop
     const Settings& settings;
     const DigestKey& digest_key;
+    const Leadership& leadership;
 };
 
 } // namespace oco::reconcile

@@ -41,7 +41,7 @@ Result<void> read_optional(const rapidjson::Value& object, const char* name,
     if (!value || value->IsNull())
         return {};
     std::string text;
-    const auto read = read_string(object, name, text);
+    auto read = read_string(object, name, text);
     if (read.has_value())
         target = std::move(text);
     return read;

@@ -22,7 +22,7 @@ Result<void> read_present(const rapidjson::Value& object, const char* name,
     if (!member(object, name))
         return {};
     std::string text;
-    const auto read = read_string(object, name, text);
+    auto read = read_string(object, name, text);
     if (read.has_value())
         target = std::move(text);
     return read;

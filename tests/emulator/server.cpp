@@ -38,7 +38,7 @@ tcp::endpoint Server::start(asio::io_context& io, const tcp::endpoint& where) {
     acceptor.set_option(tcp::acceptor::reuse_address(true));
     acceptor.bind(where);
     acceptor.listen();
-    const auto address = acceptor.local_endpoint();
+    auto address = acceptor.local_endpoint();
     asio::co_spawn(io, accept_connections(*this, std::move(acceptor)), asio::detached);
     return address;
 }
