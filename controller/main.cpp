@@ -23,6 +23,7 @@
 #include <iostream>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace {
@@ -35,7 +36,7 @@ constexpr rt::Duration api_server_patience = std::chrono::seconds(30);
 constexpr rt::Duration shutdown_patience = std::chrono::seconds(8);
 
 std::optional<std::string> environment_variable(const std::string& name) {
-    const char* value = std::getenv(name.c_str());
+    const char* value = std::getenv(name.c_str()); // NOLINT(concurrency-mt-unsafe): at start
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
@@ -45,7 +46,7 @@ Result<SecretBytes> read_file(const std::string& path) {
     if (!file)
         return make_error(errno == ENOENT || errno == ENOTDIR ? ErrorClass::not_found
                                                               : ErrorClass::invalid,
-                          std::strerror(errno));
+                          std::generic_category().message(errno));
     SecretBytes bytes;
     char chunk[4096];
     while (bytes.size() <= kube::max_config_file_bytes &&

@@ -10,11 +10,11 @@ namespace {
 constexpr std::string_view alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-constexpr std::array<std::int8_t, 256> reverse = [] {
-    std::array<std::int8_t, 256> table{};
+constexpr std::array<std::int16_t, 256> reverse = [] {
+    std::array<std::int16_t, 256> table{};
     table.fill(-1);
     for (std::size_t i = 0; i < alphabet.size(); ++i)
-        table[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
+        table[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int16_t>(i);
     return table;
 }();
 
@@ -39,7 +39,7 @@ Result<SecretBytes> decode(std::string_view text) {
             ++padding;
             continue;
         }
-        const int value = reverse[static_cast<unsigned char>(c)];
+        const std::int16_t value = reverse[static_cast<unsigned char>(c)];
         if (value < 0 || padding != 0)
             return make_error(ErrorClass::invalid, "not base64");
         bits = (bits << 6) | static_cast<std::uint32_t>(value);

@@ -144,7 +144,7 @@ asio::awaitable<Result<json::Document>> Client::call(std::string method, std::st
         if (response->status == 401 && token == Token::cached && !config_.token_file.empty())
             continue;
         if (response->status < 200 || response->status >= 300)
-            co_return status_error(method + " " + target, *response);
+            co_return status_error(std::string(method).append(" ").append(target), *response);
         co_return json::parse(response->body.expose());
     }
     co_return make_error(ErrorClass::unauthorized, "unreachable");
@@ -167,7 +167,8 @@ asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Client::watch(std
     co_return status_error("watch of " + target, answer);
 }
 
-http::Request Client::request(std::string_view method, std::string_view target, Accept accept) {
+http::Request Client::request(std::string_view method, std::string_view target,
+                              Accept accept) const {
     http::Request out;
     out.method = method;
     out.target = config_.server.path_prefix + std::string(target);

@@ -64,7 +64,8 @@ class Client {
     asio::awaitable<Result<json::Document>> call(std::string method, std::string target,
                                                  std::string body, std::string content_type,
                                                  Accept accept);
-    http::Request request(std::string_view method, std::string_view target, Accept accept);
+    [[nodiscard]] http::Request request(std::string_view method, std::string_view target,
+                                        Accept accept) const;
     enum class Token { cached, fresh };
     void refresh_token(Token wanted);
 

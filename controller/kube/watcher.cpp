@@ -71,12 +71,17 @@ asio::awaitable<void> Watcher::recover(Error error) {
         co_return; // list at once, but not in a loop
     }
     ++failures_;
-    trouble_ = is_missing_kind(error)
-                   ? label() + ": the API server does not know this kind; install the CRDs "
-                               "(kubectl apply -f crds/)"
-                   : label() + ": " + error.message;
-    log::warn(is_missing_kind(error) ? "waiting for the CRDs to be installed" : "watch interrupted",
-              {{"resource", label()}, {"error", error.message}});
+    std::string trouble =
+        label() + ": " +
+        (is_missing_kind(error) ? "the API server does not know this kind; install the CRDs "
+                                  "(kubectl apply -f crds/)"
+                                : error.message);
+    const bool news = trouble != trouble_;
+    trouble_ = std::move(trouble);
+    log::write(news ? log::Level::warn : log::Level::debug,
+               is_missing_kind(error) ? "waiting for the CRDs to be installed"
+                                      : "watch interrupted",
+               {{"resource", label()}, {"error", trouble_}});
     rt::Duration pause = rt::backoff(runtime_, watch_backoff, failures_);
     if (is_missing_kind(error))
         pause = std::min<rt::Duration>(pause, std::chrono::seconds(5));

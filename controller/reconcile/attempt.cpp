@@ -4,6 +4,7 @@
 #include "base/digest.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace oco::reconcile {
 namespace {
@@ -20,6 +21,9 @@ Attempt::Attempt(ConnectionReconciler& owner, Object object, Memory& memory)
 
 asio::awaitable<Outcome> Attempt::run() {
     if (memory_.generation != object_->meta.generation)
+        memory_.lookup_since.reset();
+    if (std::exchange(memory_.request_seen, object_->reconcile_requested_at) !=
+        object_->reconcile_requested_at)
         memory_.lookup_since.reset();
     if (auto end = find_instance())
         co_return *end;

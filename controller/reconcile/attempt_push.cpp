@@ -70,7 +70,7 @@ asio::awaitable<Outcome> Attempt::push() {
                           "waiting for a free slot of the key's requests per minute");
     }
     if (!services_.leadership.may_send()) {
-        session->gate->answered(*slot);
+        session->gate->unused(*slot);
         for (const auto& other : owner_.in_flight_.leave(target_))
             owner_.hooks_.again(other);
         Outcome waiting = outcome(reason::progressing, "the Lease must be renewed before sending");

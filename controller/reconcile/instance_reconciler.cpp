@@ -61,7 +61,10 @@ Outcome missing_key_outcome(const ObjectKey& secret, const std::string& key) {
 void settle_slot(Services& services, work::Gate& gate, work::RateBudget::Slot slot,
                  const std::optional<Error>& error, const ObjectKey& instance) {
     if (error && error->http_status == 0) {
-        gate.unanswered(slot, services.runtime.now());
+        if (error->sent == Sent::no)
+            gate.unused(slot); // no connection, or no trust in the peer
+        else
+            gate.unanswered(slot, services.runtime.now());
         return;
     }
     gate.answered(slot);
@@ -202,7 +205,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_session(Inst
     const std::string identity =
         fingerprint(instance->base_url + '\0' + fingerprint(token.expose()) + '\0' + ca_pem);
     if (state.session && state.session_identity == identity) {
-        state.session->gate->set_limit(static_cast<int>(instance->requests_per_minute));
+        apply_limit(*state.session->gate);
         co_return std::nullopt;
     }
     rt::Endpoint endpoint{.host = url->host, .port = url->port};
@@ -221,6 +224,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_session(Inst
             metrics.omni_request(name, method, code, ops::Seconds(took));
         });
     state.session_identity = identity;
+    apply_limit(*state.session->gate);
     state.usable = false;
     state.directory = {};
     state.key_verified_at.reset();
@@ -241,8 +245,20 @@ std::shared_ptr<work::Gate> InstanceReconciler::gate_of(const api::OmniInstance&
                                             static_cast<int>(instance.requests_per_minute));
         tasks_.spawn(gate->run());
     }
-    gate->set_limit(static_cast<int>(instance.requests_per_minute));
     return gate;
+}
+
+// Of instances that share a key, the lowest limit applies.
+void InstanceReconciler::apply_limit(work::Gate& gate) {
+    std::optional<std::int64_t> lowest;
+    for (const auto& [key, state] : states_) {
+        const Instance instance = world_.instances.get(key);
+        if (instance && state.session && state.session->gate.get() == &gate)
+            lowest = std::min(lowest.value_or(instance->requests_per_minute),
+                              instance->requests_per_minute);
+    }
+    if (lowest)
+        gate.set_limit(static_cast<int>(*lowest));
 }
 
 asio::awaitable<Outcome> InstanceReconciler::verify(Instance instance, InstanceState& state) {

@@ -70,6 +70,8 @@ class InstanceReconciler {
     std::shared_ptr<work::Gate> gate_of(const api::OmniInstance& instance, const BaseUrl& url,
                                         const SecretBytes& token);
 
+    void apply_limit(work::Gate& gate);
+
     Services services_;
     const World& world_;
     rt::TaskGroup& tasks_;

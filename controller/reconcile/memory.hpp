@@ -42,6 +42,7 @@ struct Memory {
     std::string key_refused_message;
     std::optional<rt::TimePoint> not_found_at; // Omni did not know the connection
     std::optional<rt::TimePoint> lookup_since; // waits for a list read after this
+    std::string request_seen; // the reconcile request that a fresh list was read for
 
     std::optional<rt::TimePoint> pending_since;     // something wanted is not in Omni yet
     std::optional<rt::TimePoint> secret_changed_at; // observed, and not accepted yet

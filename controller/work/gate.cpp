@@ -64,6 +64,11 @@ void Gate::unanswered(RateBudget::Slot slot, rt::TimePoint deadline) {
     changed_.notify();
 }
 
+void Gate::unused(RateBudget::Slot slot) {
+    budget_.unused(slot);
+    changed_.notify();
+}
+
 void Gate::rate_limited(std::optional<std::chrono::seconds> retry_after) {
     ++episodes_;
     const rt::Duration pause =

@@ -29,6 +29,7 @@ class Gate {
 
     void answered(RateBudget::Slot slot);
     void unanswered(RateBudget::Slot slot, rt::TimePoint deadline);
+    void unused(RateBudget::Slot slot);
     // 429: pauses for `retry_after`, or for a growing, jittered time.
     void rate_limited(std::optional<std::chrono::seconds> retry_after);
     void accepted(); // an answer other than 429

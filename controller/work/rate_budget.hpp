@@ -35,6 +35,9 @@ class RateBudget {
     void answered(Slot slot, TimePoint now);
     void unanswered(Slot slot, TimePoint deadline);
 
+    // Nothing was sent after all.
+    void unused(Slot slot) { in_flight_.erase(slot); }
+
     // The server said 429: nothing is sent before `until`, then one request alone, and all again
     // once an answer other than 429 has come.
     void pause(TimePoint until);
