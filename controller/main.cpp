@@ -131,11 +131,7 @@ class Operator {
 asio::awaitable<int> Operator::run() {
     log::info("starting", {{"version", version}, {"commit", commit}, {"config", source_}});
     metrics().build_info(version, commit);
-    metrics().on_scrape([this] {
-        if (elector_)
-            metrics().leader(options_.leader_election_id, elector_->leading());
-        return controller_.snapshot();
-    });
+    metrics().on_scrape([this] { return controller_.snapshot(); });
     if (auto served = serve(); !served) {
         std::cerr << served.error().message << '\n';
         co_return 1;

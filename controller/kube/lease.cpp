@@ -71,6 +71,8 @@ asio::awaitable<Result<std::optional<Takeover>>> LeaderElector::try_acquire() {
 asio::awaitable<void> LeaderElector::hold() {
     while (renewed_at_) {
         co_await runtime_.sleep(options_.retry_period);
+        if (!renewed_at_)
+            co_return; // released
         const auto left = *renewed_at_ + options_.renew_deadline - runtime_.now();
         const auto started = runtime_.now();
         auto renewed = left > rt::Duration::zero()

@@ -40,6 +40,7 @@ class LeaderElector {
     // Gives it back, so that another replica takes over at once. Best effort.
     asio::awaitable<void> release();
 
+    [[nodiscard]] const std::string& name() const { return options_.name; }
     [[nodiscard]] bool leading() const { return renewed_at_.has_value(); }
 
     // Whether the Lease is ours for at least this long, counted from the start of the last

@@ -88,7 +88,8 @@ Attempt::Step Attempt::find_instance() {
                                                        " does not exist; create it, or correct "
                                                        "spec.instanceRef");
     instance_state_ = owner_.instances_.find(key);
-    if (instance_state_ == nullptr || instance_state_->uid != instance_->meta.uid) {
+    if (instance_state_ == nullptr || instance_state_->uid != instance_->meta.uid ||
+        instance_state_->generation != instance_->meta.generation) {
         Outcome waiting = outcome(reason::progressing, "the OmniInstance is being looked at");
         waiting.momentary = true;
         return waiting;

@@ -4,6 +4,7 @@
 #include "rt/backoff.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace oco::reconcile {
 namespace {
@@ -53,6 +54,8 @@ omni::Update Attempt::make_update(const FieldSet& fields) {
 asio::awaitable<Outcome> Attempt::push() {
     const ObjectKey key = object_->meta.key;
     const auto session = instance_state_->session;
+    if (session->host != target_.host) // nothing may go where the plan did not mean it to
+        throw std::logic_error("the session is not the target's");
     if (!owner_.in_flight_.enter(target_, key)) {
         Outcome waiting =
             outcome(reason::progressing, "another field of the connection is being sent");

@@ -169,7 +169,9 @@ asio::awaitable<void> Controller::wait_digest_key() {
 // Returns when the Lease is lost.
 asio::awaitable<void> Controller::lead() {
     if (elector_ != nullptr) {
+        metrics_.leader(elector_->name(), false);
         leadership_ = {.elector = elector_, .takeover = co_await elector_->acquire()};
+        metrics_.leader(elector_->name(), true);
         log::info("leading");
     }
     started_ = true;

@@ -6,6 +6,7 @@
 #include "rt/backoff.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace oco::reconcile {
 namespace {
@@ -126,7 +127,10 @@ asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
     const auto verified_before = state.key_verified_at;
     const std::string said_before = state.outcome.reason + state.outcome.message;
     state.outcome = co_await examine(instance, state);
-    const bool news = was_usable != state.usable || read_before != state.directory.read_at ||
+    const bool new_spec =
+        std::exchange(state.generation, instance->meta.generation) != instance->meta.generation;
+    const bool news = new_spec || was_usable != state.usable ||
+                      read_before != state.directory.read_at ||
                       verified_before != state.key_verified_at ||
                       said_before != state.outcome.reason + state.outcome.message;
     if (news)
@@ -217,7 +221,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_session(Inst
         endpoint.tls = *tls;
     }
     state.session = std::make_shared<Session>(
-        services_.runtime, std::move(endpoint), services_.settings.user_agent, token,
+        services_.runtime, url->label(), std::move(endpoint), services_.settings.user_agent, token,
         gate_of(*instance, *url, token),
         [&metrics = services_.metrics,
          name = instance->meta.key.str()](std::string_view method, int code, rt::Duration took) {

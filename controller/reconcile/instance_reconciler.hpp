@@ -15,6 +15,7 @@ namespace oco::reconcile {
 
 struct InstanceState {
     std::string uid;
+    std::int64_t generation = 0;      // of the spec that all this belongs to
     api::OmniInstance::Status status; // as last written
     Outcome outcome = {.reason = std::string(reason::progressing), .message = "not looked at yet"};
     std::shared_ptr<Session> session; // null until the key could be read

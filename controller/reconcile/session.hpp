@@ -14,12 +14,15 @@ namespace oco::reconcile {
 // Replaced as a whole when the address, the token or the trust anchors change; calls under way
 // keep the old one alive.
 struct Session {
-    Session(rt::Runtime& runtime, rt::Endpoint endpoint, std::string user_agent,
-            const SecretBytes& token, std::shared_ptr<work::Gate> budget, omni::Observer observer)
-        : http(runtime, std::move(endpoint),
+    Session(rt::Runtime& runtime, std::string host_label, rt::Endpoint endpoint,
+            std::string user_agent, const SecretBytes& token, std::shared_ptr<work::Gate> budget,
+            omni::Observer observer)
+        : host(std::move(host_label)),
+          http(runtime, std::move(endpoint),
                {.user_agent = std::move(user_agent), .body_limit = std::size_t{64} << 20}),
           omni(runtime, http, token, std::move(observer)), gate(std::move(budget)) {}
 
+    const std::string host; // as in Target
     http::Client http;
     omni::Client omni;
     std::shared_ptr<work::Gate> gate;

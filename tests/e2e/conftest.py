@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Callable, Iterator
@@ -12,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from control_plane import ControlPlane, find_binaries  # noqa: E402
+from operator_site import OPERATOR_NAMESPACE, Emulator, Operator, Site  # noqa: E402
 
 CRDS = ROOT / "crds"
 ESTABLISHED_SECONDS = 30
@@ -39,6 +41,66 @@ def control_plane(control_plane_bin: Path) -> Iterator[ControlPlane]:
             "crd/omniconnections.omniconnection.io",
         )
         yield plane
+
+
+def _binary(variable: str, name: str) -> Path:
+    path = Path(os.environ.get(variable, ROOT / "build" / "release" / "bin" / name))
+    if not path.exists():
+        pytest.fail(f"{path} is not built: run `make build`, or set {variable}", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def operator_bin() -> Path:
+    return _binary("OPERATOR_BIN", "omni-connection-operator")
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    process = Emulator(
+        _binary("EMULATOR_BIN", "omni-emulator"), tmp_path_factory.mktemp("emulator")
+    )
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def second_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """Another Omni, at another address, with a certificate of its own."""
+    process = Emulator(
+        _binary("EMULATOR_BIN", "omni-emulator"), tmp_path_factory.mktemp("emulator2")
+    )
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def operator(
+    control_plane: ControlPlane,
+    operator_bin: Path,
+    emulator: Emulator,
+    second_emulator: Emulator,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Operator]:
+    """The operator, for all namespaces of the session."""
+    control_plane.kubectl("create", "namespace", OPERATOR_NAMESPACE)
+    log = tmp_path_factory.mktemp("operator") / "log"
+    hosts = f"{emulator.host},{second_emulator.host}"
+    process = Operator(operator_bin, control_plane, log, "--allowed-hosts", hosts)
+    process.start()
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def site(
+    control_plane: ControlPlane, emulator: Emulator, operator: Operator
+) -> Iterator[Site]:
+    """A namespace to work in. After the test no credential of it may be readable anywhere."""
+    place = Site(control_plane, emulator, operator)
+    yield place
+    emulator.admin("DELETE", "faults")
+    assert not place.leaked()
 
 
 @pytest.fixture
