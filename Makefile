@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .PHONY: help
 help: ## this list
 	@printf 'Omni Connection Operator. On Debian 12, as root or with sudo:\n\n'
-	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nmake demo and make test need nothing before them: they install what is missing.\n'
 
 .PHONY: deps
@@ -27,6 +27,10 @@ test: deps ## build and run all tests, with sanitizers too
 .PHONY: lint
 lint: deps ## formatting, clang-tidy, house rules, shell, Python, YAML
 	@scripts/lint.sh
+
+.PHONY: fuzz-smoke
+fuzz-smoke: deps ## fuzz what reads input from outside, 20 s each
+	@scripts/fuzz.sh
 
 .PHONY: format
 format: deps ## format all C++ in place

@@ -41,6 +41,7 @@ class LeaderElector {
     asio::awaitable<void> release();
 
     [[nodiscard]] const std::string& name() const { return options_.name; }
+
     [[nodiscard]] bool leading() const { return renewed_at_.has_value(); }
 
     // Whether the Lease is ours for at least this long, counted from the start of the last
