@@ -122,7 +122,7 @@ class Operator {
     std::unique_ptr<kube::LeaderElector> elector_; // null: no election
     reconcile::Controller controller_;
     const Options& options_;
-    bool lease_lost_ = false;
+    bool failed_ = false;
     std::optional<asio::signal_set> signals_;
     std::unique_ptr<ops::HttpServer> metrics_server_;
     std::unique_ptr<ops::HttpServer> health_server_;
@@ -136,26 +136,26 @@ asio::awaitable<int> Operator::run() {
         std::cerr << served.error().message << '\n';
         co_return 1;
     }
-    auto answered = co_await await_api_server();
-    if (!answered) {
+    signals_.emplace(runtime_.executor(), SIGTERM, SIGINT);
+    tasks_.spawn(control());
+    co_await signals_->async_wait(asio::as_tuple(asio::use_awaitable));
+    log::info("stopping", {{"because", failed_ ? "of a failure" : "of a signal"}});
+    co_await stop();
+    tasks_.cancel();
+    co_await tasks_.join();
+    co_return failed_ ? 1 : 0;
+}
+
+// Ends only when there is no way to go on: the API server never answered, or the Lease is lost.
+// Then the pod starts anew, with nothing remembered.
+asio::awaitable<void> Operator::control() {
+    if (auto answered = co_await await_api_server(); !answered) {
         std::cerr << answered.error().message << '\n';
     } else {
         tasks_.spawn(events_.run());
-        signals_.emplace(runtime_.executor(), SIGTERM, SIGINT);
-        tasks_.spawn(control());
-        co_await signals_->async_wait(asio::as_tuple(asio::use_awaitable));
-        log::info("stopping", {{"because", lease_lost_ ? "the Lease is lost" : "of a signal"}});
-        co_await stop();
+        co_await controller_.run();
     }
-    tasks_.cancel();
-    co_await tasks_.join();
-    co_return answered && !lease_lost_ ? 0 : 1;
-}
-
-// A process that lost the Lease ends, and its pod starts anew with nothing remembered.
-asio::awaitable<void> Operator::control() {
-    co_await controller_.run();
-    lease_lost_ = true;
+    failed_ = true;
     signals_->cancel();
 }
 

@@ -59,6 +59,7 @@ class HttpServer {
     [[nodiscard]] std::uint16_t port() const;
 
     // Serves until it is cancelled, which cuts open connections; ends when all have been joined.
+    // Give it a task of its own (TaskGroup::spawn): at its end the task reacts to no cancellation.
     asio::awaitable<void> run();
 
   private:

@@ -79,6 +79,12 @@ Attempt::Step Attempt::find_instance() {
     instance_ = owner_.world_.instances.get(key);
     const bool allowed =
         instance_ && namespace_allowed(owner_.world_, *instance_, object_->meta.key.ns);
+    const kube::Watcher* watcher = owner_.world_.namespace_watcher;
+    if (foreign && !allowed && instance_ && instance_->allowed_from == "Selector" &&
+        watcher != nullptr && !watcher->synced() && !watcher->trouble().empty())
+        return outcome(reason::namespace_not_allowed,
+                       "whether an OmniInstance allows this namespace is not known: " +
+                           watcher->trouble());
     if (foreign && !allowed) // absent and not allowed read alike
         return outcome(reason::namespace_not_allowed,
                        "there is no OmniInstance " + key.str() + " that allows namespace " +
@@ -117,10 +123,16 @@ Attempt::Step Attempt::find_target() {
     const std::string host = url->label();
     if (!object_->connection_id.empty()) {
         status_.connection_id = object_->connection_id;
-    } else if (status_.applied.target.host != host ||
-               memory_.generation != object_->meta.generation || status_.connection_id.empty()) {
-        if (auto end = resolve_name())
-            return end;
+    } else {
+        const std::string pin = object_->instance.str() + " " + object_->connection_name;
+        // After a restart the status's id is for the spec that it observed.
+        if (memory_.pinned.empty() && memory_.generation == object_->meta.generation)
+            memory_.pinned = pin;
+        if (status_.applied.target.host != host || memory_.pinned != pin ||
+            status_.connection_id.empty())
+            if (auto end = resolve_name())
+                return end;
+        memory_.pinned = pin;
     }
     const std::string& id = status_.connection_id;
     target_ = {.host = host, .connection_id = id};

@@ -7,6 +7,22 @@
 
 namespace oco::reconcile {
 
+// Leaves a target's place in InFlight when it goes, and wakes those who wait for it.
+class InFlightPass {
+  public:
+    InFlightPass(ConnectionReconciler& owner, api::Target target)
+        : owner_(owner), target_(std::move(target)) {}
+
+    InFlightPass(const InFlightPass&) = delete;
+    InFlightPass& operator=(const InFlightPass&) = delete;
+
+    ~InFlightPass() { owner_.leave(target_); }
+
+  private:
+    ConnectionReconciler& owner_;
+    api::Target target_;
+};
+
 class Attempt {
   public:
     using Object = std::shared_ptr<const api::OmniConnection>;
@@ -43,6 +59,7 @@ class Attempt {
     asio::awaitable<Result<void>> call(std::shared_ptr<Session> session, omni::Update update);
     omni::Update make_update(const FieldSet& fields);
     void note_accepted(const FieldSet& fields);
+    Outcome after_accepted(const FieldSet& fields);
     Outcome note_failed(const FieldSet& fields, const Error& error);
     Outcome note_refused(const FieldSet& fields, const Error& error);
     Outcome retry_later(std::string_view reason, std::string message);

@@ -62,20 +62,16 @@ asio::awaitable<Outcome> Attempt::push() {
         waiting.momentary = true;
         co_return waiting;
     }
+    const InFlightPass pass(owner_, target_);
     const auto priority =
         choice_.contains(Field::credential) ? work::Priority::credential : work::Priority::settings;
     const auto slot = session->gate->enter(key.str(), priority,
                                            [&owner = owner_, key] { owner.hooks_.again(key); });
-    if (!slot) {
-        for (const auto& other : owner_.in_flight_.leave(target_))
-            owner_.hooks_.again(other);
+    if (!slot)
         co_return outcome(reason::rate_limited,
                           "waiting for a free slot of the key's requests per minute");
-    }
     if (!services_.leadership.may_send()) {
         session->gate->unused(*slot);
-        for (const auto& other : owner_.in_flight_.leave(target_))
-            owner_.hooks_.again(other);
         Outcome waiting = outcome(reason::progressing, "the Lease must be renewed before sending");
         waiting.momentary = true;
         waiting.again = services_.runtime.now() + silent_for;
@@ -90,8 +86,6 @@ asio::awaitable<Outcome> Attempt::push() {
     if (!answer)
         failure = answer.error();
     settle_slot(services_, *session->gate, *slot, failure, instance_->meta.key);
-    for (const auto& other : owner_.in_flight_.leave(target_))
-        owner_.hooks_.again(other);
     for (const Field field : fields)
         services_.metrics.push(instance_->meta.key.str(), omni::name(field),
                                failure ? push_result(*failure) : "success");
@@ -108,30 +102,27 @@ asio::awaitable<Outcome> Attempt::push() {
     if (failure)
         co_return note_failed(fields, *failure);
     note_accepted(fields);
-    Outcome done = conclude();
-    const FieldSet left = [&] {
-        FieldSet out = pending_;
-        for (const Field field : fields)
-            out.erase(field);
-        return out;
-    }();
-    if (!left.empty()) { // the rest was refused together with these: find out which it is
-        for (const Field field : culprit(pending_, fields, digests_, memory_.refusals))
-            memory_.refusals.add(combined_digest(digests_, {field}));
-        FieldSet refused;
-        for (const Field field : left)
-            if (memory_.refusals.contains(combined_digest(digests_, {field})))
-                refused.insert(field);
-        if (refused == left) {
-            status_.rejected = api::Rejected{.generation = object_->meta.generation,
-                                             .digest = combined_digest(digests_, refused)};
-            co_return outcome(reason::rejected, memory_.refusal_message);
-        }
-        done = outcome(reason::progressing, "sending the other fields");
-        done.momentary = true;
-        done.again = services_.runtime.now();
+    co_return after_accepted(fields);
+}
+
+// Fields that were left out of this PATCH had been refused together with it.
+Outcome Attempt::after_accepted(const FieldSet& fields) {
+    for (const Field field : culprit(pending_, fields, digests_, memory_.refusals))
+        memory_.refusals.add(combined_digest(digests_, {field}));
+    for (const Field field : fields)
+        pending_.erase(field);
+    if (pending_.empty())
+        return conclude();
+    const Choice rest = choose(pending_, digests_, memory_.refusals);
+    if (rest.send.empty()) {
+        status_.rejected = api::Rejected{.generation = object_->meta.generation,
+                                         .digest = combined_digest(digests_, rest.blocked)};
+        return outcome(reason::rejected, memory_.refusal_message);
     }
-    co_return done;
+    Outcome more = outcome(reason::progressing, "sending the other fields");
+    more.momentary = true;
+    more.again = services_.runtime.now();
+    return more;
 }
 
 // Runs the PATCH beside a clock: after a second without an answer the status says so.

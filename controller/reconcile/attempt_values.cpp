@@ -111,6 +111,8 @@ asio::awaitable<void> Attempt::examine_credential() {
         problems_.push_back(std::move(why));
         co_return;
     }
+    if (!watched)
+        owner_.hooks_.secret_seen(read->meta);
     const bool forbidden_type =
         std::ranges::find(refused_secret_types, read->type) != refused_secret_types.end() ||
         (secret.ns == services_.settings.operator_namespace && secret.name == digest_key_secret);

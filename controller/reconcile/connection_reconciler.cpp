@@ -57,6 +57,11 @@ void ConnectionReconciler::secret_changed(const ObjectKey& key) {
             known->second.secret_changed_at = services_.runtime.now();
 }
 
+void ConnectionReconciler::leave(const api::Target& target) {
+    for (const auto& other : in_flight_.leave(target))
+        hooks_.again(other);
+}
+
 Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
     Memory& memory = memories_[object.meta.key];
     if (memory.uid == object.meta.uid)

@@ -30,6 +30,8 @@ class ConnectionReconciler {
         std::function<void(const ObjectKey&, rt::TimePoint)> again_at;
         std::function<void(const ObjectKey&)> again;
         std::function<void(const api::OmniConnection&, const api::Target&)> claim;
+        // A Secret was read that the watch has not told of: nobody named it before.
+        std::function<void(const kube::ObjectMeta&)> secret_seen;
     };
 
     ConnectionReconciler(Services services, const World& world, InstanceReconciler& instances,
@@ -50,6 +52,9 @@ class ConnectionReconciler {
 
   private:
     friend class Attempt;
+    friend class InFlightPass;
+
+    void leave(const api::Target& target);
 
     Memory& remember(const api::OmniConnection& object);
     asio::awaitable<void> finish(std::shared_ptr<const api::OmniConnection> object, Memory& memory,

@@ -73,17 +73,39 @@ Controller::Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRe
             .again_at = [this](const ObjectKey& key,
                                rt::TimePoint when) { connection_queue_->add_at(key, when); },
             .again = [this](const ObjectKey& key) { connection_queue_->add(key); },
-            .claim =
-                [this](const api::OmniConnection& object, const api::Target& target) {
-                    claim(object, target);
+            .claim = [this](const api::OmniConnection& object,
+                            const api::Target& target) { claim(object, target); },
+            .secret_seen =
+                [this](const kube::ObjectMeta& meta) {
+                    if (!world_.secrets.get(meta.key))
+                        world_.secrets.put({.meta = meta});
                 }});
     instance_queue_ = std::make_unique<work::Queue<ObjectKey>>(
-        runtime_, instance_workers, [this](ObjectKey key) { return instances_->reconcile(key); },
+        runtime_, instance_workers,
+        [this](ObjectKey key) {
+            return contained(instances_->reconcile(key), *instance_queue_, key);
+        },
         queue_hooks(metrics, "omniinstance"));
     connection_queue_ = std::make_unique<work::Queue<ObjectKey>>(
         runtime_, connection_workers,
-        [this](ObjectKey key) { return connections_->reconcile(key); },
+        [this](ObjectKey key) {
+            return contained(connections_->reconcile(key), *connection_queue_, key);
+        },
         queue_hooks(metrics, "omniconnection"));
+}
+
+// A defect that one object brings up must not stop the work for all others.
+asio::awaitable<void> Controller::contained(asio::awaitable<void> reconcile,
+                                            work::Queue<ObjectKey>& queue, ObjectKey key) {
+    try {
+        co_await std::move(reconcile);
+    } catch (const std::exception& defect) {
+        const auto* error = dynamic_cast<const boost::system::system_error*>(&defect);
+        if (error != nullptr && error->code() == asio::error::operation_aborted)
+            throw; // cancelled
+        log::error("a defect of the operator", {{"object", key.str()}, {"error", defect.what()}});
+        queue.add_at(key, runtime_.now() + std::chrono::seconds(30));
+    }
 }
 
 // --- watching --------------------------------------------------------------------------------
@@ -148,7 +170,11 @@ asio::awaitable<void> Controller::run() {
 }
 
 asio::awaitable<void> Controller::wait_synced() {
-    while (!std::ranges::all_of(watchers_, [](const auto& w) { return w->synced(); }))
+    // Without the right to watch namespaces, only the instances that select by label suffer.
+    const auto ready = [this](const auto& watcher) {
+        return watcher->synced() || watcher.get() == world_.namespace_watcher;
+    };
+    while (!std::ranges::all_of(watchers_, ready))
         co_await progress_.wait();
 }
 
@@ -264,6 +290,7 @@ void Controller::instance_changed(const Instance& before, const Instance& after)
         watch_one(world_.namespaces,
                   kube::WatchSpec{.resource = kube::resources::namespaces, .metadata_only = true},
                   {});
+        world_.namespace_watcher = watchers_.back().get();
     }
     for (const auto& user : world_.connections_by_instance.users_of(key))
         if (const auto object = world_.connections.get(user))

@@ -51,6 +51,8 @@ class Controller {
     template<class T>
     void watch_one(kube::Store<T>& store, kube::WatchSpec spec,
                    std::function<bool(const ObjectKey&)> keep);
+    asio::awaitable<void> contained(asio::awaitable<void> reconcile, work::Queue<ObjectKey>& queue,
+                                    ObjectKey key);
     asio::awaitable<void> wait_synced();
     asio::awaitable<void> wait_digest_key();
     asio::awaitable<void> lead();

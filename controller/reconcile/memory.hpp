@@ -37,6 +37,7 @@ struct Memory {
 
     // This process has compared the Secret with the status once.
     bool compared = false;
+    std::string pinned; // the instance and the connectionName that status.connectionID is for
 
     std::optional<rt::TimePoint> key_refused_at; // a PATCH was answered 401 or 403
     std::string key_refused_message;

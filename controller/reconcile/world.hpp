@@ -46,6 +46,8 @@ struct World {
     kube::Store<kube::SecretMeta> secrets; // those that an object names
     kube::Store<NamespaceMeta> namespaces; // watched once an OmniInstance selects by label
 
+    const kube::Watcher* namespace_watcher = nullptr; // null until then
+
     Index connections_by_secret;   // users: OmniConnections
     Index instances_by_secret;     // users: OmniInstances
     Index connections_by_instance; // users: OmniConnections
