@@ -1,7 +1,7 @@
 #include "omni/credential.hpp"
 
 #include "base/text.hpp"
-#include "omni/utf8.hpp"
+#include "base/utf8.hpp"
 
 namespace oco::omni {
 

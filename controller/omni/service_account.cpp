@@ -1,7 +1,7 @@
 #include "base/json.hpp"
+#include "base/utf8.hpp"
 #include "omni/credential.hpp"
 #include "omni/private_key.hpp"
-#include "omni/utf8.hpp"
 
 #include <string>
 

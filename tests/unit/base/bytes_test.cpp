@@ -52,6 +52,8 @@ TEST_CASE("printable text is short, one line, and whole characters") {
     CHECK(printable("a\n\tb\x1b[31m") == "a b [31m");
     CHECK(printable("caf\xc3\xa9") == "caf\xc3\xa9");
     CHECK(printable("\xff\xfe") == "??");
+    CHECK(printable("\xc0\x9b[31m") == "??[31m"); // an overlong escape
+    CHECK(printable("\xed\xa0\x80") == "???");    // a surrogate
     CHECK(printable("abcdefgh", 5) == "ab...");
     CHECK(printable("\xc3\xa9\xc3\xa9\xc3\xa9", 5) == "\xc3\xa9...");
 }

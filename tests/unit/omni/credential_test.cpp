@@ -1,5 +1,5 @@
+#include "base/utf8.hpp"
 #include "omni/credential.hpp"
-#include "omni/utf8.hpp"
 #include "unit/omni/refusal.hpp"
 #include "unit/omni/test_keys.hpp"
 

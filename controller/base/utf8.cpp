@@ -1,12 +1,8 @@
-#include "omni/utf8.hpp"
+#include "base/utf8.hpp"
 
-#include <cstddef>
+namespace oco {
 
-namespace oco::omni {
-namespace {
-
-// The length of the UTF-8 character at the front; 0 where the bytes are none.
-std::size_t character_length(std::string_view text) {
+std::size_t utf8_length(std::string_view text) {
     const auto at = [&](std::size_t i) {
         return static_cast<unsigned char>(text[i]);
     };
@@ -30,11 +26,9 @@ std::size_t character_length(std::string_view text) {
     return length;
 }
 
-} // namespace
-
 bool is_utf8(std::string_view text) {
     while (!text.empty()) {
-        const std::size_t length = character_length(text);
+        const std::size_t length = utf8_length(text);
         if (length == 0)
             return false;
         text.remove_prefix(length);
@@ -42,4 +36,4 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
-} // namespace oco::omni
+} // namespace oco
