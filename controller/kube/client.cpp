@@ -125,6 +125,12 @@ asio::awaitable<Result<json::Document>> Client::merge_patch(std::string target, 
                 Accept::object);
 }
 
+asio::awaitable<Result<json::Document>> Client::patch_status(const Resource& resource,
+                                                             ObjectMeta meta, std::string status) {
+    return merge_patch(resource.object(meta.key.ns, meta.key.name) + "/status",
+                       R"({"metadata":{"uid":")" + meta.uid + R"("},"status":)" + status + "}");
+}
+
 asio::awaitable<Result<json::Document>> Client::call(std::string method, std::string target,
                                                      std::string body, std::string content_type,
                                                      Accept accept) {

@@ -5,6 +5,7 @@
 #include "base/json.hpp"
 #include "http/client.hpp"
 #include "kube/config.hpp"
+#include "kube/object.hpp"
 
 #include <functional>
 
@@ -52,6 +53,10 @@ class Client {
     asio::awaitable<Result<json::Document>> replace(std::string target, std::string body);
     // RFC 7386, JSON merge patch.
     asio::awaitable<Result<json::Document>> merge_patch(std::string target, std::string body);
+    // Merges `status` (JSON) into the status of this very object: `conflict` when its name now
+    // belongs to another.
+    asio::awaitable<Result<json::Document>> patch_status(const Resource& resource, ObjectMeta meta,
+                                                         std::string status);
     asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> watch(std::string target,
                                                                          Accept accept);
 

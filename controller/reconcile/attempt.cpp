@@ -32,8 +32,11 @@ asio::awaitable<Outcome> Attempt::run() {
     find_holdings();
     memory_.refusals.at_generation(object_->meta.generation);
     keep_applicable(status_.applied, target_, held_);
-    if (held_.contains(Field::credential))
+    if (held_.contains(Field::credential)) {
         co_await examine_credential();
+        if (overtaken())
+            co_return begin_anew();
+    }
     examine_settings();
     recall_rejection();
     if (!pending_.empty() && !memory_.pending_since)
@@ -54,8 +57,11 @@ asio::awaitable<Outcome> Attempt::run() {
         co_return conclude();
     if (auto end = check_dialect())
         co_return *end;
-    if (pending_.contains(Field::credential))
+    if (pending_.contains(Field::credential)) {
         co_await prepare_credential();
+        if (overtaken())
+            co_return begin_anew();
+    }
     const Choice choice = choose(pending_, digests_, memory_.refusals);
     choice_ = choice.send;
     if (!choice.blocked.empty())
@@ -65,6 +71,31 @@ asio::awaitable<Outcome> Attempt::run() {
     if (auto end = check_patience())
         co_return *end;
     co_return co_await push();
+}
+
+// While the attempt waited, what it goes by may have changed: the object, its instance (whose state
+// may be gone), or who holds a field. Then the queue holds its key again.
+bool Attempt::overtaken() {
+    const auto same = [](const auto& before, const auto& now) {
+        return now && now->meta.uid == before->meta.uid &&
+               now->meta.generation == before->meta.generation;
+    };
+    instance_state_ = owner_.instances_.find(object_->instance);
+    return !same(object_, owner_.world_.connections.get(object_->meta.key)) ||
+           !same(instance_, owner_.world_.instances.get(object_->instance)) ||
+           instance_state_ == nullptr || instance_state_->uid != instance_->meta.uid ||
+           instance_state_->generation != instance_->meta.generation ||
+           std::ranges::any_of(held_, [&](Field field) {
+               const ObjectKey* holder = owner_.world_.claims.holder(target_, field);
+               return holder == nullptr || *holder != object_->meta.key;
+           });
+}
+
+Outcome Attempt::begin_anew() const {
+    Outcome anew = outcome(reason::progressing, "the object changed meanwhile; looking again");
+    anew.momentary = true;
+    anew.again = services_.runtime.now();
+    return anew;
 }
 
 // --- where -----------------------------------------------------------------------------------

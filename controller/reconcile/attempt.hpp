@@ -36,6 +36,8 @@ class Attempt {
     [[nodiscard]] api::OmniConnection::Status take_status() { return std::move(status_); }
 
   private:
+    [[nodiscard]] bool overtaken();
+    [[nodiscard]] Outcome begin_anew() const;
     // Where: instance, rights, target, claims.
     Step find_instance();
     [[nodiscard]] Outcome instance_not_ready() const;

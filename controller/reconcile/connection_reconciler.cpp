@@ -153,14 +153,9 @@ ConnectionReconciler::write_status(std::shared_ptr<const api::OmniConnection> ob
     if (next == memory.status)
         co_return false;
     json::Writer body;
-    body.begin_object().field("metadata").begin_object().member("uid", object->meta.uid);
-    body.end_object().field("status");
     encode(body, next);
-    body.end_object();
-    auto done = co_await services_.kube.merge_patch(
-        kube::resources::omni_connections.object(object->meta.key.ns, object->meta.key.name) +
-            "/status",
-        body.str());
+    auto done = co_await services_.kube.patch_status(kube::resources::omni_connections,
+                                                     object->meta, body.str());
     if (done) {
         memory.status = std::move(next);
         co_return true;

@@ -12,6 +12,7 @@ namespace oco::reconcile {
 namespace {
 
 constexpr rt::Duration whoami_interval = std::chrono::minutes(1);
+constexpr rt::Duration count_interval = std::chrono::seconds(30);
 constexpr rt::BackoffPolicy instance_backoff{.first = std::chrono::seconds(1),
                                              .longest = std::chrono::minutes(5)};
 constexpr auto never = rt::TimePoint::max();
@@ -377,17 +378,22 @@ asio::awaitable<void> InstanceReconciler::write_status(Instance instance, Instan
                          services_.runtime.wall_now());
     if (next == state.status)
         co_return;
+    // A crowd of new connections makes few writes.
+    const auto now = services_.runtime.now();
+    const auto count_due = state.count_written.value_or(now) + count_interval;
+    auto but_for_count = next;
+    but_for_count.connections = state.status.connections;
+    if (but_for_count == state.status && state.count_written && now < count_due) {
+        hooks_.again_at(instance->meta.key, count_due);
+        co_return;
+    }
+    state.count_written = now;
     const auto* before = kube::find_condition(state.status.conditions, "Ready");
     const bool news = before == nullptr || before->reason != state.outcome.reason;
     json::Writer body;
-    body.begin_object().field("metadata").begin_object().member("uid", instance->meta.uid);
-    body.end_object().field("status");
     encode(body, next);
-    body.end_object();
-    auto done = co_await services_.kube.merge_patch(
-        kube::resources::omni_instances.object(instance->meta.key.ns, instance->meta.key.name) +
-            "/status",
-        body.str());
+    auto done = co_await services_.kube.patch_status(kube::resources::omni_instances,
+                                                     instance->meta, body.str());
     if (!done) {
         if (done.error().kind == ErrorClass::not_found || done.error().kind == ErrorClass::conflict)
             co_return; // deleted meanwhile

@@ -29,6 +29,7 @@ struct InstanceState {
     bool key_doubted = false;        // a PATCH was answered 401 or 403
     bool key_called_invalid = false; // and it was a 401, which names the key, not its rights
 
+    std::optional<rt::TimePoint> count_written; // status.connections
     std::optional<rt::TimePoint> last_whoami;
     std::optional<rt::TimePoint> next_attempt;
     int failures = 0;
