@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Callable, Iterator
@@ -32,15 +33,20 @@ def control_plane_bin(request: pytest.FixtureRequest) -> Path:
 def control_plane(control_plane_bin: Path) -> Iterator[ControlPlane]:
     """One control plane for the session, with the CRDs established."""
     with ControlPlane(control_plane_bin) as plane:
-        plane.kubectl("apply", "--filename", str(CRDS))
-        plane.kubectl(
-            "wait",
-            "--for=condition=Established",
-            f"--timeout={ESTABLISHED_SECONDS}s",
-            "crd/omniinstances.omniconnection.io",
-            "crd/omniconnections.omniconnection.io",
-        )
+        install_crds(plane)
         yield plane
+
+
+def install_crds(plane: ControlPlane) -> None:
+    """Applies the CRDs and waits until the API server serves them."""
+    plane.kubectl("apply", "--filename", str(CRDS))
+    plane.kubectl(
+        "wait",
+        "--for=condition=Established",
+        f"--timeout={ESTABLISHED_SECONDS}s",
+        "crd/omniinstances.omniconnection.io",
+        "crd/omniconnections.omniconnection.io",
+    )
 
 
 def _binary(variable: str, name: str) -> Path:
@@ -90,6 +96,37 @@ def operator(
     process.start()
     yield process
     process.close()
+
+
+@pytest.fixture(scope="session")
+def without_api_server(
+    operator_bin: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[subprocess.Popen[str]]:
+    """An operator whose API server never answers. It gives up after half a minute, so
+    long_waits() has it begin before the first test."""
+    config = tmp_path_factory.mktemp("no-api-server") / "config"
+    config.write_text(
+        "{apiVersion: v1, kind: Config, current-context: a, contexts: "
+        "[{name: a, context: {cluster: c, user: u}}], users: [{name: u, user: {}}], "
+        "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]}"
+    )
+    process = subprocess.Popen(
+        [str(operator_bin), "--kubeconfig", str(config)]
+        + ["--metrics-bind-address", "127.0.0.1:0", "--health-bind-address", "127.0.0.1:0"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def long_waits(request: pytest.FixtureRequest) -> None:
+    """Lets what takes long run beside the other tests."""
+    if any("without_api_server" in item.fixturenames for item in request.session.items):  # type: ignore[attr-defined]
+        request.getfixturevalue("without_api_server")
 
 
 @pytest.fixture

@@ -1,0 +1,107 @@
+"""No eight bytes in a row of a credential are shown, whatever Omni puts into its answers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from typing import Any, Callable
+
+import pytest
+
+from custody import Custody
+from operator_site import Site
+from test_push import openssl, password
+
+Echo = Callable[[str], dict[str, Any]]  # from a credential to an answer that repeats it
+
+ECHOES: dict[str, Echo] = {
+    "as the message": lambda value: {"status": 400, "body": {"message": value}},
+    "inside a sentence": lambda value: {
+        "status": 422,
+        "body": {"error": "422", "message": f'passwordUnencrypted "{value}" is too old'},
+    },
+    "its first eight bytes": lambda value: {"status": 400, "body": {"message": value[:8]}},
+    "its last eight bytes": lambda value: {"status": 400, "body": {"detail": f"..{value[-8:]}"}},
+    "in a page": lambda value: {"status": 502, "body": f"<html>{value}</html>"},
+    "as plain text": lambda value: {
+        "status": 400,
+        "body": value,
+        "headers": {"Content-Type": "text/plain"},
+    },
+    "as the reason of a 401": lambda value: {"status": 401, "body": {"message": value}},
+    "as the reason of a 403": lambda value: {"status": 403, "body": {"message": value}},
+    "as the reason of a 404": lambda value: {"status": 404, "body": {"message": value}},
+    "with a 500": lambda value: {"status": 500, "body": {"errors": [{"message": value}]}},
+    "as the time to wait": lambda value: {"status": 429, "headers": {"Retry-After": value}},
+    "as a redirect's target": lambda value: {
+        "status": 307,
+        "headers": {"Location": f"https://127.0.0.1/{value}"},
+    },
+}
+
+
+def shown(site: Site) -> str:
+    """All that people who may read no Secrets can read."""
+    return "\n".join(
+        [
+            site.operator.log.read_text(),
+            site.operator.scrape(),
+            site.kubectl("get", "omni,events.events.k8s.io", "-o", "json"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("case", ECHOES)
+def test_an_answer_that_repeats_a_password(site: Site, case: str) -> None:
+    value = secrets.token_urlsafe(24)
+    custody = Custody()
+    custody.keep(value, "the password")
+    connection = site.emulator.new_connection("postgres")
+    site.emulator.fault(connection, "respond", count=1, **ECHOES[case](value))
+    site.secret("db", password=value)
+    site.connection("sales", connection, credentials=password("db"))
+    site.wait_patches(connection, 1)
+    site.synced_marker()  # by now the answer is in the condition, the Event and the log
+    assert not custody.leaks(shown(site))
+    # And what a person does about it ends in a push.
+    changed = secrets.token_urlsafe(24)
+    custody.keep(changed, "the next password")
+    site.secret("db", password=changed)
+    site.kubectl("annotate", "oconn/sales", "reconcile.omniconnection.io/requestedAt=now")
+    site.wait_reason("sales", "Synced")
+    assert site.emulator.bodies(connection)[-1] == {"passwordUnencrypted": changed}
+    assert not custody.leaks(shown(site))
+
+
+def test_an_answer_that_repeats_a_line_of_a_key(site: Site) -> None:
+    key = openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+    custody = Custody()
+    custody.keep(key, "the key")
+    connection = site.emulator.new_connection("snowflake")
+    message = {"message": f"bad key: {key.splitlines()[5]}"}
+    site.emulator.fault(connection, "respond", status=400, body=message)
+    site.secret("key", **{"tls.key": key})
+    reference = {"snowflakePrivateKey": {"secretRef": {"name": "key"}}}
+    site.connection("finance", connection, credentials=reference)
+    site.wait_reason("finance", "Rejected")
+    assert not custody.leaks(shown(site))
+
+
+def test_a_broken_credential_is_not_quoted(site: Site) -> None:
+    value = secrets.token_urlsafe(24)
+    custody = Custody()
+    custody.keep(value, "what is no service account")
+    custody.keep(base64.b64encode(value.encode()).decode(), "its base64")
+    account = json.dumps({"type": "service_account", "project_id": value})[:-1]  # not closed
+    key = f"-----BEGIN PRIVATE KEY-----\n{value}\n-----END PRIVATE KEY-----\n"
+    for dialect, kind, secret_key, text in (
+        ("bigquery", "bigQueryServiceAccount", "service-account.json", account),
+        ("snowflake", "snowflakePrivateKey", "tls.key", key),
+    ):
+        site.secret(dialect, **{secret_key: text})
+        reference = {kind: {"secretRef": {"name": dialect}}}
+        connection = site.emulator.new_connection(dialect)
+        site.connection(dialect, connection, credentials=reference)
+        site.wait_reason(dialect, "InvalidCredential")
+    assert not custody.leaks(shown(site))
