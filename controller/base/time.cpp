@@ -132,23 +132,32 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
 }
 
 std::optional<seconds> parse_duration(std::string_view text) {
-    constexpr std::int64_t limit = std::int64_t{10} * 366 * 86400;
+    constexpr std::int64_t limit = std::int64_t{10} * 366 * 86400 * 1000; // in milliseconds
     if (text.empty())
         return std::nullopt;
     std::int64_t total = 0;
     while (!text.empty()) {
-        std::int64_t value = 0;
-        const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-        if (error != std::errc{} || value < 0 || value > limit || stop == text.data() + text.size())
+        std::int64_t whole = 0;
+        const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), whole);
+        if (error != std::errc{} || text.front() == '-' || whole > limit)
             return std::nullopt;
-        const char unit = *stop;
-        text.remove_prefix(static_cast<std::size_t>(stop - text.data()) + 1);
-        const std::int64_t scale = unit == 'h' ? 3600 : unit == 'm' ? 60 : unit == 's' ? 1 : 0;
-        total += value * scale;
-        if (scale == 0 || total > limit)
+        text.remove_prefix(static_cast<std::size_t>(stop - text.data()));
+        std::int64_t thousandths = 0;
+        if (skip(text, '.')) {
+            const auto digits = text.find_first_not_of("0123456789");
+            if (digits == 0 || digits == std::string_view::npos || digits > 3)
+                return std::nullopt;
+            thousandths = fraction(text).count() / 1000;
+        }
+        const std::int64_t scale = skip(text, 'h')   ? 3600
+                                   : skip(text, 'm') ? 60
+                                   : skip(text, 's') ? 1
+                                                     : 0;
+        total += (whole * 1000 + thousandths) * scale;
+        if (scale == 0 || whole * 1000 > limit / scale || total > limit)
             return std::nullopt;
     }
-    return seconds(total);
+    return std::chrono::floor<seconds>(std::chrono::milliseconds(total));
 }
 
 } // namespace oco

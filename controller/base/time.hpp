@@ -19,7 +19,8 @@ std::optional<WallTime> parse_rfc3339(std::string_view text);
 // An HTTP date (RFC 9110, IMF-fixdate): "Tue, 24 Nov 2026 20:24:51 GMT".
 std::optional<WallTime> parse_http_date(std::string_view text);
 
-// "1h30m", "45s", "0s": Go's notation, units h, m and s, whole numbers. At most 10 years.
+// "1h30m", "1.5h", "45s", "0s": Go's notation, units h, m and s, at most three decimals. What is
+// less than a second is dropped. At most 10 years.
 std::optional<std::chrono::seconds> parse_duration(std::string_view text);
 
 } // namespace oco

@@ -1,6 +1,7 @@
 #include "kube/client.hpp"
 
 #include "base/text.hpp"
+#include "kube/config_files.hpp"
 
 #include <charconv>
 
@@ -48,6 +49,10 @@ ErrorClass class_of(int status) {
 }
 
 Result<rt::Endpoint> endpoint_of(const ClientConfig& config) {
+    if (!config.proxy_url.empty())
+        return make_error(ErrorClass::invalid,
+                          config.source + ": proxy-url is not supported; use a cluster entry "
+                                          "without it, or reach the API server directly");
     rt::Endpoint endpoint{.host = config.server.host, .port = config.server.port};
     if (config.server.scheme == Scheme::http)
         return endpoint;
@@ -190,7 +195,9 @@ void Client::refresh_token(Token wanted) {
         runtime_.now() - token_read_ < token_reread_interval)
         return;
     token_read_ = runtime_.now();
-    if (auto token = read_file_(config_.token_file))
+    // A file that is caught half-written is no token: the old one serves on.
+    if (auto token = read_file_(config_.token_file);
+        token && is_bearer_token(trim(token->expose())))
         config_.token = SecretBytes(trim(token->expose()));
 }
 

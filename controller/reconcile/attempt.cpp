@@ -2,6 +2,7 @@
 #include "reconcile/attempt.hpp"
 
 #include "base/digest.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -11,6 +12,7 @@ namespace {
 
 using omni::Field;
 
+constexpr std::size_t max_dialect_bytes = 128; // as the CRD has it
 constexpr rt::Duration slow_probe_interval = std::chrono::minutes(10);
 
 } // namespace
@@ -175,6 +177,7 @@ Attempt::Step Attempt::find_target() {
         status_.dialect.clear();
         status_.rejected.reset();
         memory_.unknown.clear();
+        memory_.unanswered.clear();
         memory_.settling.clear();
         memory_.refusals = {};
         memory_.not_found_at.reset();
@@ -264,7 +267,7 @@ Attempt::Step Attempt::check_dialect() {
     const Directory& directory = instance_state_->directory;
     const auto known = directory.by_id.find(target_.connection_id);
     if (known != directory.by_id.end() && !known->second.deleted)
-        status_.dialect = known->second.dialect;
+        status_.dialect = printable(known->second.dialect, max_dialect_bytes);
     if (memory_.not_found_at) {
         const bool back = known != directory.by_id.end() && !known->second.deleted &&
                           directory.read_at && *directory.read_at > *memory_.not_found_at;

@@ -60,6 +60,7 @@ class Attempt {
     asio::awaitable<Outcome> push();
     asio::awaitable<Result<void>> call(std::shared_ptr<Session> session, omni::Update update);
     omni::Update make_update(const FieldSet& fields);
+    bool counts_as_applied(omni::Field field);
     void note_accepted(const FieldSet& fields);
     Outcome after_accepted(const FieldSet& fields);
     Outcome note_failed(const FieldSet& fields, const Error& error);

@@ -33,6 +33,12 @@ std::string_view push_result(const Error& error) {
     }
 }
 
+// No answer, or one of a proxy that gave up on a server which may still be at work.
+bool may_land_late(const Error& error) {
+    return error.http_status == 0 || error.http_status == 408 || error.http_status == 502 ||
+           error.http_status == 504;
+}
+
 } // namespace
 
 omni::Update Attempt::make_update(const FieldSet& fields) {
@@ -78,9 +84,8 @@ asio::awaitable<Outcome> Attempt::push() {
         co_return waiting;
     }
     const FieldSet fields = choice_;
-    const auto unknown_before = memory_.unknown;
-    for (const Field field : fields)
-        memory_.unknown[field] = digests_.at(field);
+    const FieldSet unknown_before = memory_.unknown;
+    memory_.unknown.insert(fields.begin(), fields.end());
     auto answer = co_await call(session, make_update(fields));
     std::optional<Error> failure;
     if (!answer)
@@ -90,15 +95,8 @@ asio::awaitable<Outcome> Attempt::push() {
         services_.metrics.push(instance_->meta.key.str(), omni::name(field),
                                failure ? push_result(*failure) : "success");
 
-    const bool outcome_known = !failure || failure->sent == Sent::no;
-    if (outcome_known)
-        for (const Field field : fields) {
-            const auto before = unknown_before.find(field);
-            if (before == unknown_before.end())
-                memory_.unknown.erase(field);
-            else
-                memory_.unknown[field] = before->second;
-        }
+    if (!failure || failure->sent == Sent::no)
+        memory_.unknown = unknown_before;
     if (failure)
         co_return note_failed(fields, *failure);
     note_accepted(fields);
@@ -166,28 +164,33 @@ Outcome Attempt::retry_later(std::string_view reason, std::string message) {
     return out;
 }
 
+// Whether a value that Omni just accepted stays: not while an earlier attempt with another value
+// may still land. Then it is sent again once that is over.
+bool Attempt::counts_as_applied(Field field) {
+    const std::string& digest = digests_.at(field);
+    const auto now = services_.runtime.now();
+    auto& late = memory_.unanswered[field];
+    const auto settling = memory_.settling.find(field);
+    const bool settled = settling != memory_.settling.end() && settling->second.digest == digest &&
+                         now >= settling->second.due;
+    const bool contested =
+        std::ranges::any_of(late, [&](const std::string& earlier) { return earlier != digest; });
+    if (contested && !settled) {
+        memory_.unknown.insert(field);
+        memory_.settling[field] = {.digest = digest, .due = now + settling_time};
+        return false;
+    }
+    memory_.unknown.erase(field);
+    memory_.unanswered.erase(field);
+    memory_.settling.erase(field);
+    return true;
+}
+
 void Attempt::note_accepted(const FieldSet& fields) {
     const std::string now_text = format_rfc3339(services_.runtime.wall_now());
-    const auto settle = [&](Field field) { // true: it counts as applied
-        const auto earlier = memory_.unknown.find(field);
-        const auto settling = memory_.settling.find(field);
-        const bool settled = settling != memory_.settling.end() &&
-                             settling->second.digest == digests_.at(field) &&
-                             services_.runtime.now() >= settling->second.due;
-        const bool contested =
-            earlier != memory_.unknown.end() && earlier->second != digests_.at(field);
-        if (contested && !settled) {
-            memory_.settling[field] = {.digest = digests_.at(field),
-                                       .due = services_.runtime.now() + settling_time};
-            return false;
-        }
-        memory_.unknown.erase(field);
-        memory_.settling.erase(field);
-        return true;
-    };
     status_.last_push_time = now_text;
     if (fields.contains(Field::credential)) {
-        if (settle(Field::credential))
+        if (counts_as_applied(Field::credential))
             status_.applied.credential =
                 api::AppliedCredential{.secret_name = object_->credential->secret.name,
                                        .secret_key = object_->credential->secret.key,
@@ -211,14 +214,14 @@ void Attempt::note_accepted(const FieldSet& fields) {
                               "`echo -n` avoids that");
     }
     if (fields.contains(Field::base_role)) {
-        if (settle(Field::base_role))
+        if (counts_as_applied(Field::base_role))
             status_.applied.base_role =
                 api::AppliedBaseRole{.value = *object_->base_role, .pushed_at = now_text};
         owner_.record(*object_, kube::EventType::normal, "BaseRoleUpdated", "Push",
                       "Omni accepted base role " + *object_->base_role);
     }
     if (fields.contains(Field::environment_user_attribute)) {
-        if (settle(Field::environment_user_attribute))
+        if (counts_as_applied(Field::environment_user_attribute))
             status_.applied.environment_user_attribute = api::AppliedEnvironmentUserAttribute{
                 .value = *object_->environment_user_attribute, .pushed_at = now_text};
         owner_.record(*object_, kube::EventType::normal, "EnvironmentUserAttributeUpdated", "Push",
@@ -242,6 +245,8 @@ Outcome Attempt::note_failed(const FieldSet& fields, const Error& error) {
             else
                 status_.applied.environment_user_attribute.reset();
             memory_.settling.erase(field);
+            if (may_land_late(error))
+                memory_.unanswered[field].insert(digests_.at(field));
         }
     const auto now = services_.runtime.now();
     switch (error.kind) {

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace oco::reconcile {
@@ -24,8 +25,10 @@ struct Memory {
     api::OmniConnection::Status status; // as last written; nobody else writes it
     Outcome outcome;                    // of the last reconcile
 
-    // Digest of the value of the last attempt whose outcome is not known, by field.
-    std::map<omni::Field, std::string> unknown;
+    // What Omni holds of these is not known: an attempt ended without a definite answer.
+    FieldSet unknown;
+    // Digests of the values of attempts that went unanswered, by field: they may land late.
+    std::map<omni::Field, std::set<std::string>> unanswered;
     std::map<omni::Field, Settling> settling;
     Refusals refusals;
     std::string refusal_message;

@@ -21,8 +21,13 @@ TEST_CASE("times survive writing and reading") {
 
 TEST_CASE("durations are Go's, in h, m and s") {
     CHECK(parse_duration("1h30m") == 5400s);
+    CHECK(parse_duration("1.5h") == 5400s);
+    CHECK(parse_duration("1h0.25m15s") == 3630s);
+    CHECK(parse_duration("0.999s") == 0s);
+    CHECK(parse_duration("0h") == 0s);
     CHECK(parse_duration("45s") == 45s);
     CHECK(parse_duration("0s") == 0s);
-    for (const auto* bad : {"", "5", "5d", "-5s", "s", "99999999999h", "1h 2m"})
+    for (const auto* bad : {"", "5", "5d", "-5s", "s", "99999999999h", "99999999s99999999h",
+                            "1h 2m", "1.h", "1.2345h", ".5h", "1.5", "1.5.5h"})
         CHECK_FALSE(parse_duration(bad));
 }

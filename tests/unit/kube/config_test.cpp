@@ -101,7 +101,7 @@ TEST_CASE("config: $KUBECONFIG is merged, the first file wins") {
                                "clusters: [{name: c, cluster: {" +
                                https_server + ", certificate-authority: ../ca.pem}}]\n";
     const FakeEnvironment environment{
-        .variables = {{"KUBECONFIG", ":/absent:/one/config::/two/deep/config:/one/config:"}},
+        .variables = {{"KUBECONFIG", ":/absent:/one/config::/two/deep/config:"}},
         .files = {{"/one/config", first},
                   {"/two/deep/config", second},
                   {"/one/token", "s3cr3t-one"},
@@ -211,7 +211,7 @@ TEST_CASE("config: YAML and JSON as people and tools write them") {
         "\"user\": \"u\"}}], \"current-context\": \"prod\"}\r\n",
         // anchors and merge keys; what is said beside a merge key wins
         "x: &base {server: 'https://kube.example:6443', token: s3cr3t-lost}\n"
-        "clusters: [{name: c, cluster: *base}]\n"
+        "clusters: [{name: c, cluster: {<<: *base, tls-server-name: null}}]\n"
         "users: [{name: u, user: {<<: *base, token: s3cr3t-x}}]\n" +
             tail,
         // block style, comments, nulls, unknown members; of a repeated member the last counts
