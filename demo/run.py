@@ -288,6 +288,13 @@ class Demo:
     def start_operator(self, omni: Omni) -> None:
         self.step("The operator")
         self.kubectl("apply", "-f", "crds/")
+
+        def have_conditions() -> bool:
+            crds = json.loads(self.plane.kubectl("get", "crd", "-o", "json").stdout)["items"]
+            return all(crd.get("status", {}).get("conditions") for crd in crds)
+
+        # kubectl wait fails at once on an object that has no conditions yet.
+        wait_until(have_conditions, 30, "the CRDs are being established")
         self.wait("condition=Established", "crd", "--all")
         self.kubectl("create", "namespace", OPERATOR_NAMESPACE)
         flags = [

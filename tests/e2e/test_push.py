@@ -154,8 +154,8 @@ def test_a_changed_secret_is_sent_once_and_within_a_second(
     site.wait_reason("sales", "Synced")
     latencies = []
     for number in range(1, 6):
-        site.secret("db", note=f"r{number}", password=f"value-number-{number}")
         written = time.time()
+        site.secret("db", note=f"r{number}", password=f"value-number-{number}")
         site.wait_patches(connection, number + 1)
         latencies.append(site.emulator.patches(connection)[number]["timeUnixMs"] / 1000 - written)
         site.eventually(
@@ -165,10 +165,9 @@ def test_a_changed_secret_is_sent_once_and_within_a_second(
     assert site.emulator.bodies(connection) == [
         {"passwordUnencrypted": f"value-number-{number}"} for number in range(6)
     ]
-    # From kubectl's return; it may come after the request, which then counts as 0.
-    slowest = max(0.0, *latencies)
+    slowest = max(latencies)  # kubectl's own start and work included
     assert slowest <= 1.0
-    figures("rotations", f"5, each sent once, the slowest {slowest * 1000:.0f} ms after kubectl")
+    figures("rotations", f"5, each sent once, the slowest {slowest * 1000:.0f} ms after kubectl was started")
 
 
 def test_what_changes_nothing_sends_nothing(site: Site) -> None:
