@@ -141,3 +141,25 @@ def test_a_request_that_sigterm_cuts_is_sent_again(site: Site) -> None:
         lambda: len(site.emulator.patches(connection)) == 2, AFTER_A_CRASH_SECONDS, "sent again"
     )
     site.wait_reason("sales", "Synced")
+
+
+def test_a_value_that_follows_an_unanswered_one_is_sent_twice(site: Site) -> None:
+    """The first may land late, so that the second counts only once it was sent again."""
+    connection = site.emulator.new_connection("postgres")
+    site.emulator.fault(connection, "hang", count=1)
+    first, second = ({"passwordUnencrypted": f"unanswered-then-{n}"} for n in ("one", "two"))
+    site.secret("db", password=first["passwordUnencrypted"])
+    site.connection("sales", connection, credentials=password("db"))
+    site.wait_patches(connection, 1)
+    site.secret("db", password=second["passwordUnencrypted"])
+    assert site.wait_patches(connection, 2) == [first, second]
+    site.eventually(
+        lambda: "once more" in site.conditions("sales")["Ready"]["message"], "it settles"
+    )
+    assert "credential" not in site.status("sales")["applied"]
+    wait_until(lambda: len(site.emulator.patches(connection)) == 3, 90, "the settling push")
+    _, sent, again = site.emulator.patches(connection)
+    assert again["body"] == second
+    assert again["timeUnixMs"] - sent["timeUnixMs"] >= 60_000
+    site.wait_reason("sales", "Synced")
+    assert site.status("sales")["applied"]["credential"]["digest"]

@@ -1,0 +1,83 @@
+// The keyed queue, on virtual time.
+#include "support/sim_runtime.hpp"
+#include "work/queue.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace oco;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Each run of a key takes a second.
+struct Fixture {
+    test::SimRuntime runtime;
+    rt::TimePoint start = runtime.now();
+    std::vector<std::string> begun; // "key@seconds"
+    std::size_t most_running = 0;
+    work::Queue<std::string> queue{runtime, 2, [this](std::string key) {
+                                       return run(key);
+                                   }};
+    rt::TaskGroup tasks{runtime};
+
+    Fixture() { tasks.spawn(queue.run()); }
+
+    ~Fixture() {
+        tasks.cancel();
+        runtime.run_for(1s);
+    }
+
+    Fixture(const Fixture&) = delete;
+    Fixture& operator=(const Fixture&) = delete;
+
+    asio::awaitable<void> run(std::string key) {
+        const auto at =
+            std::chrono::duration_cast<std::chrono::milliseconds>(runtime.now() - start);
+        begun.push_back(key + "@" + std::to_string(at.count()));
+        most_running = std::max(most_running, queue.running());
+        co_await runtime.sleep(1s);
+    }
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(Fixture, "additions while a key runs collapse into one more run") {
+    queue.add("a");
+    runtime.run_for(500ms);
+    for (int i = 0; i < 5; ++i)
+        queue.add("a");
+    runtime.run_for(10s);
+    CHECK(begun == std::vector<std::string>{"a@0", "a@1000"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "no more run at once than there is room for, in order of arrival") {
+    for (const auto* key : {"a", "b", "c", "d"})
+        queue.add(key);
+    runtime.run_for(10s);
+    CHECK(begun == std::vector<std::string>{"a@0", "b@0", "c@1000", "d@1000"});
+    CHECK(most_running == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "of two times the earlier counts, and a run before it makes it void") {
+    queue.add_at("a", runtime.now() + 5s);
+    queue.add_at("a", runtime.now() + 3s);
+    queue.add_at("a", runtime.now() + 9s);
+    queue.add_at("b", runtime.now() + 5s);
+    runtime.run_for(1s);
+    queue.add("b");
+    runtime.run_for(20s);
+    CHECK(begun == std::vector<std::string>{"b@1000", "a@3000"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "after close() what runs ends, and nothing begins") {
+    queue.add("a");
+    runtime.run_for(500ms);
+    queue.close();
+    queue.add("b");
+    runtime.run_for(10s);
+    CHECK(begun == std::vector<std::string>{"a@0"});
+    CHECK(queue.running() == 0);
+}
