@@ -36,6 +36,6 @@ mapfile -t sources < <(find tests demo \( -name '*.cpp' -o -name '*.hpp' -o -nam
     -not -path tests/support/control_plane.py -not -path tests/control-plane/build.sh \
     -not -path tests/tidy/forbidden.sh | sort)
 forbid 'wait for a condition with a deadline' \
-    'this_thread::sleep|usleep|time[.]sleep|^[[:space:]]*sleep[[:space:]]+[0-9]' "${sources[@]}"
+    'this_thread::sleep|usleep|(^|[^[:alnum:]_])time[.]sleep|^[[:space:]]*sleep[[:space:]]+[0-9]' "${sources[@]}"
 
 exit "$found"
