@@ -49,7 +49,7 @@ class Attempt {
     void compare_credential(const kube::SecretRead& read, const SecretBytes& value);
     void examine_settings();
     void recall_rejection();
-    [[nodiscard]] bool forced() const;
+    [[nodiscard]] bool forced(omni::Field field) const;
     [[nodiscard]] bool differs(omni::Field field, const std::string& held_digest) const;
     // Whether now: dialect, back-off, budget.
     Step check_dialect();

@@ -189,6 +189,11 @@ bool Attempt::counts_as_applied(Field field) {
 void Attempt::note_accepted(const FieldSet& fields) {
     const std::string now_text = format_rfc3339(services_.runtime.wall_now());
     status_.last_push_time = now_text;
+    if (memory_.force_token != object_->force_requested_at) {
+        memory_.force_token = object_->force_requested_at;
+        memory_.forced.clear();
+    }
+    memory_.forced.insert(fields.begin(), fields.end());
     if (fields.contains(Field::credential)) {
         if (counts_as_applied(Field::credential))
             status_.applied.credential =

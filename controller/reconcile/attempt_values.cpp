@@ -62,9 +62,10 @@ asio::awaitable<Result<omni::PreparedCredential>> prepare_aside(SecretBytes pem,
 
 } // namespace
 
-bool Attempt::forced() const {
-    return !object_->force_requested_at.empty() &&
-           object_->force_requested_at != status_.last_handled_force_at;
+bool Attempt::forced(Field field) const {
+    const std::string& token = object_->force_requested_at;
+    const bool done = memory_.force_token == token && memory_.forced.contains(field);
+    return !token.empty() && token != status_.last_handled_force_at && !done;
 }
 
 // An attempt whose outcome is unknown differs from every value, and so does one that settles.
@@ -73,7 +74,7 @@ bool Attempt::differs(Field field, const std::string& held_digest) const {
         return true;
     if (const auto it = memory_.settling.find(field); it != memory_.settling.end())
         return it->second.digest != digests_.at(field) || services_.runtime.now() >= it->second.due;
-    return forced() || held_digest != digests_.at(field);
+    return forced(field) || held_digest != digests_.at(field);
 }
 
 asio::awaitable<void> Attempt::examine_credential() {
@@ -89,7 +90,7 @@ asio::awaitable<void> Attempt::examine_credential() {
     }();
     if (same_reference && watched && watched->meta.uid == applied->secret_uid &&
         watched->meta.resource_version == applied->secret_resource_version &&
-        applied->key_id == services_.digest_key.id && !forced() && !repush &&
+        applied->key_id == services_.digest_key.id && !forced(Field::credential) && !repush &&
         !memory_.unknown.contains(Field::credential)) {
         digests_[Field::credential] = applied->digest;
         memory_.compared = true;

@@ -30,6 +30,9 @@ struct Memory {
     // Digests of the values of attempts that went unanswered, by field: they may land late.
     std::map<omni::Field, std::set<std::string>> unanswered;
     std::map<omni::Field, Settling> settling;
+    // The fields that were accepted for this token of forceAt, until the status has the token too.
+    std::string force_token;
+    FieldSet forced;
     Refusals refusals;
     std::string refusal_message;
 

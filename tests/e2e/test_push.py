@@ -281,6 +281,15 @@ def test_annotations_ask_for_a_reconcile_and_for_everything(site: Site) -> None:
     site.eventually(lambda: site.status("sales").get("lastHandledForceAt") == "t2", "handled")
     bodies = site.emulator.bodies(connection)
     assert len(bodies) == 2 and bodies[0] == bodies[1]
+    # What cannot be sent now does not make the rest go out again and again.
+    site.connection("sales", connection, credentials=password("absent"), baseRole="VIEWER")
+    site.wait_reason("sales", "SecretNotFound")
+    site.kubectl("annotate", "--overwrite", "oconn/sales", "reconcile.omniconnection.io/forceAt=t3")
+    assert site.wait_patches(connection, 3)[2] == {"baseRole": "VIEWER"}
+    site.secret("absent", other="still-not-the-key")
+    site.wait_reason("sales", "SecretKeyNotFound")
+    site.synced_marker()
+    assert len(site.emulator.patches(connection)) == 3
 
 
 def test_the_operator_says_what_it_does(site: Site, operator_bin: Path) -> None:
