@@ -23,7 +23,8 @@ ECHOES: dict[str, Echo] = {
     },
     "its first eight bytes": lambda value: {"status": 400, "body": {"message": value[:8]}},
     "its last eight bytes": lambda value: {"status": 400, "body": {"detail": f"..{value[-8:]}"}},
-    "in a page": lambda value: {"status": 502, "body": f"<html>{value}</html>"},
+    # 503, since after a 502 the next value has to settle for a minute
+    "in a page": lambda value: {"status": 503, "body": f"<html>{value}</html>"},
     "as plain text": lambda value: {
         "status": 400,
         "body": value,
