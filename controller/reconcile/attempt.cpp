@@ -75,6 +75,12 @@ asio::awaitable<Outcome> Attempt::run() {
     co_return co_await push();
 }
 
+bool Attempt::find_instance_state() {
+    instance_state_ = owner_.instances_.find(object_->instance);
+    return instance_state_ != nullptr && instance_state_->uid == instance_->meta.uid &&
+           instance_state_->generation == instance_->meta.generation;
+}
+
 // While the attempt waited, what it goes by may have changed: the object, its instance (whose state
 // may be gone), or who holds a field. Then the queue holds its key again.
 bool Attempt::overtaken() {
@@ -82,12 +88,9 @@ bool Attempt::overtaken() {
         return now && now->meta.uid == before->meta.uid &&
                now->meta.generation == before->meta.generation;
     };
-    instance_state_ = owner_.instances_.find(object_->instance);
     return !same(object_, owner_.world_.connections.get(object_->meta.key)) ||
            !same(instance_, owner_.world_.instances.get(object_->instance)) ||
-           instance_state_ == nullptr || instance_state_->uid != instance_->meta.uid ||
-           instance_state_->generation != instance_->meta.generation ||
-           std::ranges::any_of(held_, [&](Field field) {
+           !find_instance_state() || std::ranges::any_of(held_, [&](Field field) {
                const ObjectKey* holder = owner_.world_.claims.holder(target_, field);
                return holder == nullptr || *holder != object_->meta.key;
            });
@@ -126,9 +129,7 @@ Attempt::Step Attempt::find_instance() {
         return outcome(reason::instance_not_found, "OmniInstance " + key.str() +
                                                        " does not exist; create it, or correct "
                                                        "spec.instanceRef");
-    instance_state_ = owner_.instances_.find(key);
-    if (instance_state_ == nullptr || instance_state_->uid != instance_->meta.uid ||
-        instance_state_->generation != instance_->meta.generation) {
+    if (!find_instance_state()) {
         Outcome waiting = outcome(reason::progressing, "the OmniInstance is being looked at");
         waiting.momentary = true;
         return waiting;

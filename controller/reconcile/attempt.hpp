@@ -36,6 +36,8 @@ class Attempt {
     [[nodiscard]] api::OmniConnection::Status take_status() { return std::move(status_); }
 
   private:
+    // Takes the instance's state anew: false while it is not that of the present spec.
+    [[nodiscard]] bool find_instance_state();
     [[nodiscard]] bool overtaken();
     [[nodiscard]] Outcome begin_anew() const;
     // Where: instance, rights, target, claims.

@@ -3,6 +3,7 @@
 #include "base/digest.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "kube/config_files.hpp"
 #include "rt/backoff.hpp"
 
 #include <algorithm>
@@ -15,11 +16,6 @@ constexpr rt::Duration whoami_interval = std::chrono::minutes(1);
 constexpr rt::Duration count_interval = std::chrono::seconds(30);
 constexpr rt::BackoffPolicy instance_backoff{.first = std::chrono::seconds(1),
                                              .longest = std::chrono::minutes(5)};
-constexpr auto never = rt::TimePoint::max();
-
-bool is_visible_ascii(std::string_view text) {
-    return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
-}
 
 std::string plural(std::size_t count, std::string_view noun) {
     return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
@@ -137,7 +133,7 @@ asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
     if (news)
         hooks_.changed(key);
     co_await write_status(instance, state);
-    if (state.outcome.again && *state.outcome.again != never)
+    if (state.outcome.again)
         hooks_.again_at(key, *state.outcome.again);
     services_.metrics.reconciled("OmniInstance",
                                  state.outcome.shape == Shape::ready ? "success" : "failure",
@@ -189,7 +185,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_session(Inst
     if (value == read->values.end())
         co_return missing_key_outcome(token_key, instance->api_token.key);
     const SecretBytes token{trim(value->second.expose())};
-    if (token.empty() || !is_visible_ascii(token.expose()))
+    if (!kube::is_bearer_token(token.expose()))
         co_return outcome(reason::invalid_credential,
                           "Secret " + token_key.str() + ", key \"" + instance->api_token.key +
                               "\": an API token is one word of visible ASCII characters");
@@ -291,7 +287,7 @@ asio::awaitable<Outcome> InstanceReconciler::verify(Instance instance, InstanceS
                 co_return state.outcome;
             co_return co_await ask_whoami(instance, state);
         }
-        co_return failed(instance, state, list.error());
+        co_return failed(state, list.error());
     }
     state.directory = {.by_id = {}, .read_at = now, .refused = false};
     for (auto& info : *list) {
@@ -342,7 +338,7 @@ asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, Insta
                               : "the key is accepted");
     }
     if (!key_or_rights(answer.error()))
-        co_return failed(instance, state, answer.error());
+        co_return failed(state, answer.error());
     state.key_doubted = false;
     Outcome refused = refused_key(*instance, state, answer.error().message);
     refused.again = services_.runtime.now() + whoami_interval;
@@ -350,8 +346,7 @@ asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, Insta
     co_return refused;
 }
 
-Outcome InstanceReconciler::failed(const Instance& /*instance*/, InstanceState& state,
-                                   const Error& error) {
+Outcome InstanceReconciler::failed(InstanceState& state, const Error& error) {
     if (!state.usable || state.directory.read_at)
         state.directory_wanted = true; // what failed is still to be done
     if (error.kind == ErrorClass::rate_limited) {

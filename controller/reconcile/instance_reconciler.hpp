@@ -67,7 +67,7 @@ class InstanceReconciler {
                                                             InstanceState& state);
     asio::awaitable<Outcome> verify(Instance instance, InstanceState& state);
     asio::awaitable<Outcome> ask_whoami(Instance instance, InstanceState& state);
-    Outcome failed(const Instance& instance, InstanceState& state, const Error& error);
+    Outcome failed(InstanceState& state, const Error& error);
     asio::awaitable<void> write_status(Instance instance, InstanceState& state);
     std::shared_ptr<work::Gate> gate_of(const api::OmniInstance& instance, const BaseUrl& url,
                                         const SecretBytes& token);
