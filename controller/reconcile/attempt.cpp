@@ -97,8 +97,7 @@ bool Attempt::overtaken() {
 }
 
 Outcome Attempt::begin_anew() const {
-    Outcome anew = outcome(reason::progressing, "the object changed meanwhile; looking again");
-    anew.momentary = true;
+    Outcome anew = momentary("the object changed meanwhile; looking again");
     anew.again = services_.runtime.now();
     return anew;
 }
@@ -130,9 +129,7 @@ Attempt::Step Attempt::find_instance() {
                                                        " does not exist; create it, or correct "
                                                        "spec.instanceRef");
     if (!find_instance_state()) {
-        Outcome waiting = outcome(reason::progressing, "the OmniInstance is being looked at");
-        waiting.momentary = true;
-        return waiting;
+        return momentary("the OmniInstance is being looked at");
     }
     return std::nullopt;
 }
@@ -228,9 +225,7 @@ Attempt::Step Attempt::look_up_connection() {
             memory_.lookup_since = now;
             owner_.instances_.want_directory(instance_->meta.key);
         }
-        Outcome waiting = outcome(reason::progressing, "the list of connections is being read");
-        waiting.momentary = true;
-        return waiting;
+        return momentary("the list of connections is being read");
     }
     if (now >= *directory.read_at + slow_probe_interval) {
         memory_.lookup_since = now;
@@ -313,10 +308,7 @@ Attempt::Step Attempt::check_patience() {
     if (memory_.key_refused_at) {
         const auto& verified = instance_state_->key_verified_at;
         if (!verified || *verified <= *memory_.key_refused_at) {
-            Outcome waiting =
-                outcome(reason::progressing, "Omni refused; the key is being checked");
-            waiting.momentary = true;
-            return waiting;
+            return momentary("Omni refused; the key is being checked");
         }
         if (now < *memory_.key_refused_at + slow_probe_interval)
             return slow_probe(outcome(reason::forbidden,

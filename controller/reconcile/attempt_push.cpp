@@ -63,10 +63,7 @@ asio::awaitable<Outcome> Attempt::push() {
     if (session->host != target_.host) // nothing may go where the plan did not mean it to
         throw std::logic_error("the session is not the target's");
     if (!owner_.in_flight_.enter(target_, key)) {
-        Outcome waiting =
-            outcome(reason::progressing, "another field of the connection is being sent");
-        waiting.momentary = true;
-        co_return waiting;
+        co_return momentary("another field of the connection is being sent");
     }
     const InFlightPass pass(owner_, target_);
     const auto priority =
@@ -78,8 +75,7 @@ asio::awaitable<Outcome> Attempt::push() {
                           "waiting for a free slot of the key's requests per minute");
     if (!services_.leadership.may_send()) {
         session->gate->unused(*slot);
-        Outcome waiting = outcome(reason::progressing, "the Lease must be renewed before sending");
-        waiting.momentary = true;
+        Outcome waiting = momentary("the Lease must be renewed before sending");
         waiting.again = services_.runtime.now() + silent_for;
         co_return waiting;
     }
@@ -117,8 +113,7 @@ Outcome Attempt::after_accepted(const FieldSet& fields) {
                                          .digest = combined_digest(digests_, rest.blocked)};
         return outcome(reason::rejected, memory_.refusal_message);
     }
-    Outcome more = outcome(reason::progressing, "sending the other fields");
-    more.momentary = true;
+    Outcome more = momentary("sending the other fields");
     more.again = services_.runtime.now();
     return more;
 }
@@ -263,9 +258,7 @@ Outcome Attempt::note_failed(const FieldSet& fields, const Error& error) {
         memory_.key_refused_at = now;
         memory_.key_refused_message = error.message;
         owner_.instances_.doubt_key(instance_->meta.key, error);
-        Outcome waiting = outcome(reason::progressing, "Omni refused; the key is being checked");
-        waiting.momentary = true;
-        return waiting;
+        return momentary("Omni refused; the key is being checked");
     }
     case ErrorClass::not_found:
         memory_.not_found_at = now;
@@ -294,10 +287,8 @@ Outcome Attempt::note_refused(const FieldSet& fields, const Error& error) {
     memory_.refusal_message = error.message;
     const Choice next = choose(pending_, digests_, memory_.refusals);
     if (!next.send.empty()) { // not all of it need be wrong
-        Outcome more =
-            outcome(reason::progressing, "Omni refused the fields together; sending them "
-                                         "one by one");
-        more.momentary = true;
+        Outcome more = momentary("Omni refused the fields together; sending them "
+                                 "one by one");
         more.again = services_.runtime.now();
         return more;
     }

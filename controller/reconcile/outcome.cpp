@@ -38,6 +38,12 @@ Outcome outcome(std::string_view reason, std::string message) {
         .shape = shape_of(reason), .reason = std::string(reason), .message = printable(message)};
 }
 
+Outcome momentary(std::string message) {
+    Outcome wait = outcome(reason::progressing, std::move(message));
+    wait.momentary = true;
+    return wait;
+}
+
 std::vector<kube::Condition> conditions_of(const Outcome& outcome, std::int64_t generation) {
     std::vector<kube::Condition> out;
     const auto add = [&](std::string_view type, std::string_view status) {

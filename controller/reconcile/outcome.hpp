@@ -58,6 +58,8 @@ struct Outcome {
 };
 
 Outcome outcome(std::string_view reason, std::string message);
+// Progressing, for a wait that is usually over in a moment.
+Outcome momentary(std::string message);
 
 // Ready, and Reconciling or Stalled where they are true.
 std::vector<kube::Condition> conditions_of(const Outcome& outcome, std::int64_t generation);
