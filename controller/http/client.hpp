@@ -27,6 +27,9 @@ class ResponseStream {
     // The next bytes of the body; empty at its orderly end. No deadline of its own.
     asio::awaitable<Result<SecretBytes>> read();
 
+    // A read that is under way ends with an error.
+    void close() noexcept { stream_->close(); }
+
   private:
     std::unique_ptr<rt::Stream> stream_;
     ResponseParser parser_;

@@ -7,7 +7,7 @@
 #include <functional>
 #include <memory>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 
 namespace oco::kube {
 
@@ -53,8 +53,8 @@ class Store {
     Listener listener_;
 };
 
-// Feeds a store from a watcher whose scope is one namespace, or all when `ns` is empty. A list is
-// applied object by object as it comes, and what it did not name is erased at its end.
+// Feeds a store from a watcher whose scope is one namespace, or all when `ns` is empty. A list
+// replaces what the store has of that scope at its end, at once.
 template<class T>
 class StoreFeed final : public WatchSink {
   public:
@@ -62,23 +62,24 @@ class StoreFeed final : public WatchSink {
     StoreFeed(Store<T>& store, std::string ns, std::function<bool(const ObjectKey&)> keep = {})
         : store_(store), ns_(std::move(ns)), keep_(std::move(keep)) {}
 
-    void list_begins() override { seen_.clear(); }
+    void list_begins() override { incoming_.clear(); }
 
     void listed(const json::Value& object) override {
         if (auto decoded = T::decode(object); wanted(decoded.meta.key)) {
-            seen_.insert(decoded.meta.key);
-            store_.put(std::move(decoded));
+            ObjectKey key = decoded.meta.key;
+            incoming_.insert_or_assign(std::move(key), std::move(decoded));
         }
     }
 
     void list_ends() override {
         std::vector<ObjectKey> gone;
         for (const auto& [key, object] : store_.objects())
-            if ((ns_.empty() || key.ns == ns_) && !seen_.contains(key))
+            if ((ns_.empty() || key.ns == ns_) && !incoming_.contains(key))
                 gone.push_back(key);
         for (const auto& key : gone)
             store_.erase(key);
-        seen_.clear();
+        for (auto& [key, object] : std::exchange(incoming_, {}))
+            store_.put(std::move(object));
     }
 
     void changed(const json::Value& object) override {
@@ -88,6 +89,7 @@ class StoreFeed final : public WatchSink {
 
     void deleted(const json::Value& object) override {
         const auto meta = decode_meta(object);
+        incoming_.erase(meta.key);
         const auto known = store_.get(meta.key);
         if (known && known->meta.uid == meta.uid)
             store_.erase(meta.key);
@@ -99,7 +101,7 @@ class StoreFeed final : public WatchSink {
     Store<T>& store_;
     std::string ns_;
     std::function<bool(const ObjectKey&)> keep_;
-    std::unordered_set<ObjectKey> seen_;
+    std::unordered_map<ObjectKey, T> incoming_; // by a list that is under way
 };
 
 } // namespace oco::kube

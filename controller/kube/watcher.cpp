@@ -7,10 +7,13 @@
 namespace oco::kube {
 namespace {
 
-constexpr std::string_view page_size = "500";
+// So many objects are parsed in a few milliseconds: lists never hold up a renewal of the Lease.
+constexpr std::string_view page_size = "250";
 constexpr std::size_t max_line_bytes = std::size_t{16} << 20;
 // Bookmarks come about once a minute, so that a silent watch is a dead one.
 constexpr rt::Duration idle_limit = std::chrono::minutes(3);
+// Within a list that is streamed, events follow each other closely.
+constexpr rt::Duration list_idle_limit = std::chrono::seconds(15);
 constexpr rt::BackoffPolicy watch_backoff{.first = std::chrono::milliseconds(800),
                                           .longest = std::chrono::seconds(30)};
 
@@ -20,131 +23,140 @@ bool is_missing_kind(const Error& error) {
 
 } // namespace
 
-WatchEvent classify_watch_event(const json::Value& document) {
-    WatchEvent event;
-    const auto type = json::string_at(document, "type");
-    event.resource_version = json::string_at(document, {"object", "metadata", "resourceVersion"});
-    if (type == "ERROR") {
-        const json::Value* status = json::find(document, "object");
-        const auto code = status == nullptr ? 0 : json::int_at(*status, "code").value_or(0);
-        event.type = code == 410 ? WatchEvent::Type::expired : WatchEvent::Type::error;
-        event.message = json::string_at(document, {"object", "message"});
-    } else if (event.resource_version.empty()) {
-        event.message = "a watch event without a resource version";
-    } else if (type == "ADDED" || type == "MODIFIED") {
-        event.type = WatchEvent::Type::changed;
-    } else if (type == "DELETED") {
-        event.type = WatchEvent::Type::deleted;
-    } else if (type == "BOOKMARK") {
-        event.type = WatchEvent::Type::bookmark;
-    } else {
-        event.message = "a watch event of an unknown type";
-    }
-    return event;
-}
-
 Watcher::Watcher(rt::Runtime& runtime, Client& client, WatchSpec spec, WatchSink& sink, Hooks hooks)
     : runtime_(runtime), client_(client), spec_(std::move(spec)), sink_(sink),
-      hooks_(std::move(hooks)) {}
+      hooks_(std::move(hooks)), wake_(runtime), last_answer_(runtime.now()) {}
 
 std::string Watcher::label() const {
     return spec_.resource.plural + (spec_.ns.empty() ? "" : " in namespace " + spec_.ns);
 }
 
+std::string Watcher::target(std::string_view parameters) const {
+    std::string out = spec_.resource.collection(spec_.ns).append("?").append(parameters);
+    if (!spec_.field_selector.empty())
+        out.append("&fieldSelector=").append(http::percent_encode(spec_.field_selector));
+    return out;
+}
+
+void Watcher::heard() {
+    last_answer_ = runtime_.now();
+    hooks_.activity();
+}
+
 asio::awaitable<void> Watcher::run() {
     for (;;) {
-        auto done = resource_version_.empty() ? co_await list() : co_await watch();
+        machine_.next();
+        const bool listing = machine_.state() == WatchMachine::State::listing;
+        auto done = listing ? co_await list_page() : co_await follow();
         if (done) {
-            failures_ = 0;
             trouble_.clear();
-        } else {
-            co_await recover(done.error());
+            continue;
         }
+        if (done.error().http_status != 0)
+            last_answer_ = runtime_.now();
+        co_await recover(done.error());
     }
+}
+
+void Watcher::refresh() {
+    machine_.refresh();
+    if (open_ != nullptr)
+        open_->close();
+    wake_.notify();
 }
 
 asio::awaitable<void> Watcher::recover(Error error) {
-    if (error.kind == ErrorClass::expired || error.kind == ErrorClass::not_found)
-        resource_version_.clear();
-    if (error.kind == ErrorClass::expired && failures_ == 0) {
-        ++failures_;
-        co_return; // list at once, but not in a loop
+    const auto recovery = machine_.failed(error);
+    if (!recovery.quiet) {
+        std::string trouble =
+            label() + ": " +
+            (is_missing_kind(error) ? "the API server does not know this kind; install the CRDs "
+                                      "(kubectl apply -f crds/)"
+                                    : error.message);
+        const bool news = trouble != trouble_;
+        trouble_ = std::move(trouble);
+        log::write(news ? log::Level::warn : log::Level::debug,
+                   is_missing_kind(error) ? "waiting for the CRDs to be installed"
+                                          : "watch interrupted",
+                   {{"resource", label()}, {"error", trouble_}});
     }
-    ++failures_;
-    std::string trouble =
-        label() + ": " +
-        (is_missing_kind(error) ? "the API server does not know this kind; install the CRDs "
-                                  "(kubectl apply -f crds/)"
-                                : error.message);
-    const bool news = trouble != trouble_;
-    trouble_ = std::move(trouble);
-    log::write(news ? log::Level::warn : log::Level::debug,
-               is_missing_kind(error) ? "waiting for the CRDs to be installed"
-                                      : "watch interrupted",
-               {{"resource", label()}, {"error", trouble_}});
-    rt::Duration pause = rt::backoff(runtime_, watch_backoff, failures_);
-    if (is_missing_kind(error))
-        pause = std::min<rt::Duration>(pause, std::chrono::seconds(5));
-    if (error.retry_after)
-        pause = std::max<rt::Duration>(pause, *error.retry_after);
-    co_await runtime_.sleep(pause);
+    if (recovery.pause == WatchMachine::Recovery::Pause::none)
+        co_return;
+    const rt::Duration pause = std::max(
+        recovery.least,
+        std::min(recovery.most, rt::backoff(runtime_, watch_backoff, machine_.failures())));
+    co_await wake_.wait_until(runtime_, runtime_.now() + pause);
 }
 
-asio::awaitable<Result<void>> Watcher::list() {
-    std::string continue_token;
-    std::string version;
-    sink_.list_begins();
-    do {
-        std::string target = spec_.resource.collection(spec_.ns);
-        target.append("?limit=").append(page_size);
-        if (!spec_.field_selector.empty())
-            target.append("&fieldSelector=").append(http::percent_encode(spec_.field_selector));
-        if (!continue_token.empty())
-            target.append("&continue=").append(http::percent_encode(continue_token));
-        auto page = co_await client_.get(target, spec_.metadata_only ? Accept::metadata_list_only
-                                                                     : Accept::object);
-        if (!page)
-            co_return page.error();
-        hooks_.activity();
-        version = json::string_at(*page, {"metadata", "resourceVersion"});
-        continue_token = json::string_at(*page, {"metadata", "continue"});
-        if (const json::Value* items = json::find(*page, "items"); items && items->IsArray())
-            for (const auto& item : items->GetArray())
-                sink_.listed(item);
-    } while (!continue_token.empty());
-    if (version.empty())
-        co_return make_error(ErrorClass::unavailable, "a list without a resource version");
-    sink_.list_ends();
-    resource_version_ = version;
-    synced_ = true;
-    hooks_.synced();
+// --- lists in pages ----------------------------------------------------------------------------
+
+asio::awaitable<Result<void>> Watcher::list_page() {
+    std::string parameters = std::string("limit=").append(page_size);
+    if (machine_.continue_token().empty()) {
+        machine_.list_begins();
+        sink_.list_begins();
+    } else {
+        parameters.append("&continue=").append(http::percent_encode(machine_.continue_token()));
+    }
+    auto page = co_await client_.get(
+        target(parameters), spec_.metadata_only ? Accept::metadata_list_only : Accept::object);
+    if (!page)
+        co_return page.error();
+    heard();
+    if (const json::Value* items = json::find(*page, "items"); items && items->IsArray())
+        for (const auto& item : items->GetArray())
+            sink_.listed(item);
+    auto effect =
+        machine_.page(std::string(json::string_at(*page, {"metadata", "resourceVersion"})),
+                      std::string(json::string_at(*page, {"metadata", "continue"})));
+    if (!effect)
+        co_return effect.error();
+    apply(*effect, nullptr);
     co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> Watcher::watch() {
+// --- streams -----------------------------------------------------------------------------------
+
+asio::awaitable<Result<void>> Watcher::follow() {
     // Spread out, so that a crowd of watches does not come back at once.
     const int lifetime_seconds = 300 + static_cast<int>(300 * runtime_.random_unit());
-    std::string target = spec_.resource.collection(spec_.ns);
-    target.append("?watch=1&allowWatchBookmarks=true&timeoutSeconds=")
-        .append(std::to_string(lifetime_seconds))
-        .append("&resourceVersion=")
-        .append(http::percent_encode(resource_version_));
-    if (!spec_.field_selector.empty())
-        target.append("&fieldSelector=").append(http::percent_encode(spec_.field_selector));
-    auto stream = co_await client_.watch(target, spec_.metadata_only ? Accept::metadata_only
-                                                                     : Accept::object);
+    std::string parameters =
+        "watch=1&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(lifetime_seconds);
+    if (machine_.state() == WatchMachine::State::streaming) {
+        machine_.list_begins();
+        sink_.list_begins();
+        parameters += "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan";
+    } else {
+        parameters.append("&resourceVersion=").append(http::percent_encode(machine_.version()));
+    }
+    auto stream = co_await client_.watch(
+        target(parameters), spec_.metadata_only ? Accept::metadata_only : Accept::object);
     if (!stream)
         co_return stream.error();
-    trouble_.clear();
+    last_answer_ = runtime_.now();
+    if (machine_.outdated())
+        co_return Result<void>();
+    machine_.opened();
+    if (machine_.state() == WatchMachine::State::watching)
+        trouble_.clear();
+    open_ = stream->get();
+    const auto began = runtime_.now();
+    auto done = co_await read_stream(**stream);
+    open_ = nullptr;
+    co_return done ? machine_.ended(runtime_.now() - began) : done;
+}
+
+asio::awaitable<Result<void>> Watcher::read_stream(http::ResponseStream& stream) {
     SecretBytes buffer;
     for (;;) {
-        auto bytes = co_await rt::with_deadline(runtime_, idle_limit, (*stream)->read());
+        const bool listing = machine_.state() == WatchMachine::State::streaming;
+        auto bytes = co_await rt::with_deadline(runtime_, listing ? list_idle_limit : idle_limit,
+                                                stream.read());
         if (!bytes)
             co_return bytes.error();
         if (bytes->empty())
             co_return Result<void>(); // the server's time-out: go on from the last version
-        failures_ = 0;
-        hooks_.activity();
+        heard();
         buffer.append(bytes->expose());
         std::size_t used = 0;
         for (auto end = buffer.expose().find('\n'); end != std::string_view::npos;
@@ -164,24 +176,36 @@ Result<void> Watcher::take_line(std::string_view line) {
         return {};
     auto document = json::parse(line);
     if (!document)
-        return document.error();
-    const WatchEvent event = classify_watch_event(*document);
-    switch (event.type) {
-    case WatchEvent::Type::changed:
-        sink_.changed(*json::find(*document, "object"));
-        break;
-    case WatchEvent::Type::deleted:
-        sink_.deleted(*json::find(*document, "object"));
-        break;
-    case WatchEvent::Type::bookmark:
-        break;
-    case WatchEvent::Type::expired:
-        return make_error(ErrorClass::expired, event.message);
-    case WatchEvent::Type::error:
-        return make_error(ErrorClass::unavailable, event.message);
-    }
-    resource_version_ = event.resource_version;
+        return make_error(ErrorClass::invalid, "a watch event that is no JSON");
+    const bool listing = machine_.state() == WatchMachine::State::streaming;
+    auto effect = machine_.event(classify_watch_event(*document));
+    if (!effect)
+        return effect.error();
+    const json::Value* object = json::find(*document, "object");
+    if (listing && *effect == WatchMachine::Effect::put)
+        sink_.listed(*object);
+    else
+        apply(*effect, object);
     return {};
+}
+
+void Watcher::apply(WatchMachine::Effect effect, const json::Value* object) {
+    switch (effect) {
+    case WatchMachine::Effect::none:
+        break;
+    case WatchMachine::Effect::put:
+        sink_.changed(*object);
+        break;
+    case WatchMachine::Effect::remove:
+        sink_.deleted(*object);
+        break;
+    case WatchMachine::Effect::complete:
+        sink_.list_ends();
+        trouble_.clear();
+        synced_ = true;
+        hooks_.synced();
+        break;
+    }
 }
 
 } // namespace oco::kube

@@ -1,15 +1,20 @@
-// Keeps a view of one collection: list, then watch from there, and list anew when the server has
-// forgotten where we were. Peer: client-go's reflector.
+// Keeps a view of one collection: the I/O around a WatchMachine. A list comes as a stream where
+// the server offers that, else in pages; then a watch follows, and when the server has forgotten
+// where we were, the next list.
 #pragma once
 
 #include "kube/client.hpp"
+#include "kube/watch_machine.hpp"
+#include "rt/event.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace oco::kube {
 
-// Where a Watcher delivers to. A list replaces all: what it does not name is gone.
+// Where a Watcher delivers to. A list replaces all: what it does not name is gone. Until
+// list_ends() the view stays as it was; a list that fails on its way begins anew.
 class WatchSink {
   public:
     WatchSink() = default;
@@ -31,21 +36,11 @@ struct WatchSpec {
     bool metadata_only = false;
 };
 
-// One line of a watch's body.
-struct WatchEvent {
-    enum class Type { changed, deleted, bookmark, expired, error } type = Type::error;
-    std::string resource_version; // of the object or bookmark
-    std::string message;          // of an error
-};
-
-// Reads type and version; the object itself is `document["object"]`.
-WatchEvent classify_watch_event(const json::Value& document);
-
 class Watcher {
   public:
     struct Hooks {
         std::function<void()> synced;   // after each list
-        std::function<void()> activity; // after each answer or event
+        std::function<void()> activity; // after each page or event
     };
 
     Watcher(rt::Runtime& runtime, Client& client, WatchSpec spec, WatchSink& sink, Hooks hooks);
@@ -53,26 +48,42 @@ class Watcher {
     // Until cancelled.
     asio::awaitable<void> run();
 
+    // Whether the view was complete once.
     [[nodiscard]] bool synced() const { return synced_; }
+
+    // Lists anew: for who needs to know what the server holds from now on, as a new leader does.
+    // fresh() tells when that is done.
+    void refresh();
+
+    [[nodiscard]] bool fresh() const { return machine_.fresh(); }
 
     // Why it is not synced, or not up to date; empty when all is well.
     [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
+    // When the server last answered anything at all, be it a refusal. The start counts, too.
+    [[nodiscard]] rt::TimePoint last_answer() const { return last_answer_; }
+
   private:
-    asio::awaitable<Result<void>> list();
-    asio::awaitable<Result<void>> watch();
+    asio::awaitable<Result<void>> list_page();
+    asio::awaitable<Result<void>> follow();
+    asio::awaitable<Result<void>> read_stream(http::ResponseStream& stream);
     Result<void> take_line(std::string_view line);
+    void apply(WatchMachine::Effect effect, const json::Value* object);
     asio::awaitable<void> recover(Error error);
+    [[nodiscard]] std::string target(std::string_view parameters) const;
     [[nodiscard]] std::string label() const;
+    void heard();
 
     rt::Runtime& runtime_;
     Client& client_;
     WatchSpec spec_;
     WatchSink& sink_;
     Hooks hooks_;
-    std::string resource_version_; // empty: a list is due
+    WatchMachine machine_;
     std::string trouble_;
-    int failures_ = 0;
+    rt::Event wake_; // ends a pause
+    rt::TimePoint last_answer_;
+    http::ResponseStream* open_ = nullptr; // the stream that is being read
     bool synced_ = false;
 };
 

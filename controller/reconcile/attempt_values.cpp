@@ -98,9 +98,11 @@ asio::awaitable<void> Attempt::examine_credential() {
         co_return;
     }
     // The first read may come from the API server's cache, as new as the event; a retry must see
-    // the newest there is.
-    const std::string at_least =
-        watched && memory_.failures == 0 ? watched->meta.resource_version : std::string();
+    // the newest there is, and nothing may be older than what was read before.
+    if (watched && watched->meta.resource_version == memory_.unseen_version)
+        memory_.unseen_version.clear();
+    const bool cache_will_do = watched && memory_.failures == 0 && memory_.unseen_version.empty();
+    const std::string at_least = cache_will_do ? watched->meta.resource_version : std::string();
     std::vector<std::string> wanted{spec.secret.key};
     if (!spec.passphrase_key.empty())
         wanted.push_back(spec.passphrase_key);
@@ -112,6 +114,9 @@ asio::awaitable<void> Attempt::examine_credential() {
         problems_.push_back(std::move(why));
         co_return;
     }
+    const auto seen = owner_.world_.secrets.get(secret);
+    const bool told = seen && seen->meta.resource_version == read->meta.resource_version;
+    memory_.unseen_version = told ? std::string() : read->meta.resource_version;
     if (!watched)
         owner_.hooks_.secret_seen(read->meta);
     const bool forbidden_type =

@@ -194,12 +194,33 @@ asio::awaitable<void> Controller::wait_digest_key() {
 
 // Returns when the Lease is lost.
 asio::awaitable<void> Controller::lead() {
-    if (elector_ != nullptr) {
-        metrics_.leader(elector_->name(), false);
-        leadership_ = {.elector = elector_, .takeover = co_await elector_->acquire()};
-        metrics_.leader(elector_->name(), true);
-        log::info("leading");
+    if (elector_ == nullptr) {
+        work();
+        co_return co_await tasks_.join();
     }
+    metrics_.leader(elector_->name(), false);
+    leadership_ = {.elector = elector_, .takeover = co_await elector_->acquire()};
+    metrics_.leader(elector_->name(), true);
+    log::info("leading");
+    tasks_.spawn(take_over());
+    co_await elector_->hold();
+    metrics_.leader(elector_->name(), false);
+}
+
+// A standby's view may lag behind what its predecessor has done: a watch can be dead without
+// anybody knowing. What is sent goes by a view from after the Lease was ours.
+asio::awaitable<void> Controller::take_over() {
+    for (const auto& watcher : watchers_)
+        watcher->refresh();
+    const auto ready = [this](const auto& watcher) {
+        return watcher->fresh() || watcher.get() == world_.namespace_watcher;
+    };
+    while (!std::ranges::all_of(watchers_, ready))
+        co_await progress_.wait();
+    work();
+}
+
+void Controller::work() {
     started_ = true;
     for (const auto& [key, object] : world_.instances.objects())
         instance_queue_->add(key);
@@ -207,10 +228,6 @@ asio::awaitable<void> Controller::lead() {
         connection_queue_->add(key);
     tasks_.spawn(instance_queue_->run());
     tasks_.spawn(connection_queue_->run());
-    if (elector_ == nullptr)
-        co_await tasks_.join();
-    else
-        co_await elector_->hold();
 }
 
 bool Controller::synced() const {

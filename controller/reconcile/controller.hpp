@@ -56,6 +56,8 @@ class Controller {
     asio::awaitable<void> wait_synced();
     asio::awaitable<void> wait_digest_key();
     asio::awaitable<void> lead();
+    asio::awaitable<void> take_over();
+    void work();
 
     rt::Runtime& runtime_;
     kube::Client& client_;

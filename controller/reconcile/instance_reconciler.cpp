@@ -14,6 +14,8 @@ namespace {
 
 constexpr rt::Duration whoami_interval = std::chrono::minutes(1);
 constexpr rt::Duration count_interval = std::chrono::seconds(30);
+constexpr rt::Duration reread_after =
+    std::chrono::seconds(2); // a Secret, from an API server in trouble
 constexpr rt::BackoffPolicy instance_backoff{.first = std::chrono::seconds(1),
                                              .longest = std::chrono::minutes(5)};
 
@@ -147,6 +149,8 @@ asio::awaitable<Outcome> InstanceReconciler::examine(Instance instance, Instance
     }
     if (auto problem = co_await prepare_session(instance, state)) {
         state.usable = false;
+        if (problem->shape == Shape::progressing)
+            problem->again = services_.runtime.now() + reread_after;
         co_return *problem;
     }
     const bool due = !state.usable || state.directory_wanted || state.key_doubted;

@@ -3,6 +3,9 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <cassert>
@@ -20,6 +23,13 @@ bool is_cancellation(const std::exception_ptr& failure) {
     }
 }
 
+// A task starts in a turn of its own: if it were cancelled before its first wait, say by itself,
+// co_spawn of Boost 1.81 would throw out of the loop.
+asio::awaitable<void> begin(asio::awaitable<void> task) {
+    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+    co_await std::move(task);
+}
+
 } // namespace
 
 TaskGroup::~TaskGroup() {
@@ -30,7 +40,7 @@ void TaskGroup::spawn(asio::awaitable<void> task) {
     if (cancelled_)
         return;
     const auto entry = tasks_.emplace(tasks_.end());
-    asio::co_spawn(runtime_.executor(), std::move(task),
+    asio::co_spawn(runtime_.executor(), begin(std::move(task)),
                    asio::bind_cancellation_slot(entry->slot(),
                                                 [this, entry](const std::exception_ptr& failure) {
                                                     finish(entry, failure);

@@ -12,10 +12,14 @@ constexpr rt::BackoffPolicy pause_policy{.first = std::chrono::seconds(5),
 
 } // namespace
 
+void Gate::drop_overdue() {
+    std::erase_if(set_aside_,
+                  [now = runtime_.now()](const auto& entry) { return entry.second <= now; });
+}
+
 int Gate::unreserved() {
-    const auto now = runtime_.now();
-    std::erase_if(set_aside_, [&](const auto& entry) { return entry.second <= now; });
-    return budget_.free(now) - static_cast<int>(set_aside_.size());
+    drop_overdue();
+    return budget_.free(runtime_.now()) - static_cast<int>(set_aside_.size());
 }
 
 std::optional<RateBudget::Slot> Gate::enter(const std::string& key, Priority priority, Wake wake) {
@@ -104,6 +108,7 @@ void Gate::hand_out() {
 
 asio::awaitable<void> Gate::run() {
     for (;;) {
+        drop_overdue();
         hand_out();
         rt::TimePoint next = order_.empty() ? rt::TimePoint::max() : next_slot();
         for (const auto& [key, until] : set_aside_)

@@ -49,6 +49,7 @@ class Gate {
     using Order = std::pair<Priority, std::uint64_t>;
 
     void hand_out();
+    void drop_overdue();
     [[nodiscard]] int unreserved();
 
     rt::Runtime& runtime_;

@@ -12,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <functional>
 #include <map>
 #include <random>
 
@@ -40,27 +41,42 @@ class SimRuntime final : public rt::Runtime {
     }
 
     asio::awaitable<void> sleep_until(rt::TimePoint when) override {
-        asio::steady_timer timer(context_, asio::steady_timer::time_point::max());
-        const Sleeper sleeper{*this, sleepers_.emplace(when, &timer)};
-        if (when > now_)
+        if (when > now_) {
+            asio::steady_timer timer(context_, asio::steady_timer::time_point::max());
+            const Sleeper sleeper{*this, at(when, [&timer] { timer.cancel(); })};
             co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-        else
+        } else {
             co_await asio::post(context_, asio::use_awaitable);
+        }
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none)
             throw boost::system::system_error(asio::error::operation_aborted);
     }
 
-    // Runs what is ready, and lets time jump from one sleeper to the next, up to `until`.
+    // What is to happen at a time, in the order of their times, then of these calls.
+    using Entry = std::pair<rt::TimePoint, std::uint64_t>;
+
+    Entry at(rt::TimePoint when, std::function<void()> what) {
+        const Entry entry{std::max(when, now_), ++entries_};
+        agenda_.emplace(entry, std::move(what));
+        return entry;
+    }
+
+    Entry after(rt::Duration delay, std::function<void()> what) {
+        return at(now_ + delay, std::move(what));
+    }
+
+    void forget(const Entry& entry) { agenda_.erase(entry); }
+
+    // Runs what is ready, and lets time jump from one entry to the next, up to `until`.
     void run_until(rt::TimePoint until) {
         for (;;) {
             context_.restart();
             context_.poll();
-            if (sleepers_.empty() || sleepers_.begin()->first > until)
+            if (agenda_.empty() || agenda_.begin()->first.first > until)
                 break;
-            now_ = std::max(now_, sleepers_.begin()->first);
-            for (auto it = sleepers_.begin(); it != sleepers_.end() && it->first <= now_; ++it)
-                it->second->cancel();
+            now_ = agenda_.begin()->first.first;
+            asio::post(context_, std::move(agenda_.extract(agenda_.begin()).mapped()));
         }
         now_ = std::max(now_, until);
     }
@@ -68,18 +84,17 @@ class SimRuntime final : public rt::Runtime {
     void run_for(rt::Duration duration) { run_until(now_ + duration); }
 
   private:
-    using Sleepers = std::multimap<rt::TimePoint, asio::steady_timer*>;
-
     struct Sleeper {
         SimRuntime& owner;
-        Sleepers::iterator entry;
+        Entry entry;
 
-        ~Sleeper() { owner.sleepers_.erase(entry); }
+        ~Sleeper() { owner.forget(entry); }
     };
 
     asio::io_context context_{1};
     rt::TimePoint now_{std::chrono::hours(1)};
-    Sleepers sleepers_;
+    std::uint64_t entries_ = 0;
+    std::map<Entry, std::function<void()>> agenda_;
     std::mt19937_64 random_;
 };
 

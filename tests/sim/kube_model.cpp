@@ -1,0 +1,604 @@
+#include "kube_model.hpp"
+
+#include "base/time.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace oco::sim {
+namespace {
+
+constexpr rt::Duration bookmark_interval = std::chrono::seconds(60);
+constexpr std::size_t replayed_at_most = 4;
+constexpr std::size_t remembered_at_most = 1000; // changes of a collection
+
+std::string text_at(const bj::object& object, std::initializer_list<std::string_view> path) {
+    const bj::value* found = nullptr;
+    const bj::object* here = &object;
+    for (const auto name : path) {
+        if (here == nullptr)
+            return {};
+        found = here->if_contains(name);
+        here = found == nullptr ? nullptr : found->if_object();
+    }
+    return found != nullptr && found->is_string() ? std::string(found->get_string().c_str())
+                                                  : std::string();
+}
+
+bj::object& child(bj::object& parent, std::string_view name) {
+    bj::value& value = parent[name];
+    if (!value.is_object())
+        value.emplace_object();
+    return value.get_object();
+}
+
+// RFC 7386.
+void merge_into(bj::object& target, const bj::object& patch) {
+    for (const auto& [key, value] : patch) {
+        if (value.is_null())
+            target.erase(key);
+        else if (value.is_object())
+            merge_into(child(target, key), value.get_object());
+        else
+            target[key] = value;
+    }
+}
+
+std::uint64_t number(std::string_view text) {
+    std::uint64_t out = 0;
+    std::from_chars(text.data(), text.data() + text.size(), out);
+    return out;
+}
+
+bool has_spec(const std::string& plural) {
+    return plural == "omniconnections" || plural == "omniinstances";
+}
+
+// `type!=helm.sh/release.v1` and the like; what is not known matches nothing.
+bool selected(const bj::object& object, const std::string& selector) {
+    if (selector.empty())
+        return true;
+    const auto unequal = selector.find("!=");
+    const auto equal = selector.find('=');
+    const std::string field = selector.substr(0, unequal == std::string::npos ? equal : unequal);
+    const std::string value =
+        selector.substr(unequal == std::string::npos ? equal + 1 : unequal + 2);
+    const std::string actual =
+        field == "metadata.name" ? text_at(object, {"metadata", "name"}) : text_at(object, {field});
+    return (actual == value) == (unequal == std::string::npos);
+}
+
+bool wants_metadata(const HttpRequest& request) {
+    return request.header("accept").find("as=PartialObjectMetadata") != std::string::npos;
+}
+
+bj::object partial(const bj::object& object) {
+    return {{"kind", "PartialObjectMetadata"},
+            {"apiVersion", "meta.k8s.io/v1"},
+            {"metadata", object.at("metadata")}};
+}
+
+std::string reason_phrase(int status) {
+    return status < 300 ? "OK" : "Nope";
+}
+
+} // namespace
+
+KubeModel::KubeModel(test::SimRuntime& time, std::uint64_t seed)
+    : time_(time), dice_(seed, "kube") {
+    const auto add = [this](std::string plural, std::string kind, std::string api_version,
+                            bool namespaced = true) {
+        collections_[plural] = {.plural = plural,
+                                .kind = std::move(kind),
+                                .api_version = std::move(api_version),
+                                .namespaced = namespaced};
+    };
+    add("secrets", "Secret", "v1");
+    add("namespaces", "Namespace", "v1", false);
+    add("leases", "Lease", "coordination.k8s.io/v1");
+    add("events", "Event", "events.k8s.io/v1");
+    add("omniinstances", "OmniInstance", "omniconnection.io/v1alpha1");
+    add("omniconnections", "OmniConnection", "omniconnection.io/v1alpha1");
+}
+
+Accept KubeModel::accept() {
+    return trouble.never_answers_connections ? Accept::never_answer
+           : trouble.refuses_connections     ? Accept::refuse
+                                             : Accept::yes;
+}
+
+// --- requests ----------------------------------------------------------------------------------
+
+std::optional<KubeModel::Place> KubeModel::place_of(const std::string& path) {
+    std::vector<std::string> parts;
+    for (std::size_t at = 1; at <= path.size();) {
+        const auto end = std::min(path.find('/', at), path.size());
+        parts.push_back(path.substr(at, end - at));
+        at = end + 1;
+    }
+    const std::size_t skip = !parts.empty() && parts[0] == "apis" ? 3 : 2;
+    if (parts.size() <= skip)
+        return std::nullopt;
+    std::string api_version = parts[1];
+    if (skip == 3)
+        api_version += "/" + parts[2];
+    parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(skip));
+    Place place;
+    if (parts.size() > 2 && parts[0] == "namespaces") {
+        place.ns = parts[1];
+        parts.erase(parts.begin(), parts.begin() + 2);
+    }
+    const auto known = collections_.find(parts[0]);
+    if (known == collections_.end() || known->second.api_version != api_version || parts.size() > 3)
+        return std::nullopt;
+    place.collection = &known->second;
+    if (parts.size() > 1)
+        place.name = parts[1];
+    place.status = parts.size() == 3 && parts[2] == "status";
+    return place;
+}
+
+void KubeModel::request(HttpRequest request, ChannelPointer channel) {
+    ++counts.requests;
+    const std::string given = request.header("authorization");
+    if (!tokens.empty() && (!given.starts_with("Bearer ") || !tokens.contains(given.substr(7))))
+        return reply(channel, status_answer(401, "Unauthorized", "Unauthorized"));
+    if (request.path == "/version")
+        return reply(channel, {.body = bj::object{{"gitVersion", "v1.36.3"}}});
+    const bool writes = request.method != "GET";
+    if (dice_.chance(trouble.too_many)) {
+        Answer answer = status_answer(429, "TooManyRequests", "too many requests");
+        if (dice_.chance(0.5))
+            answer.headers.emplace_back("Retry-After", std::to_string(dice_.number(1, 5)));
+        return reply(channel, answer);
+    }
+    if (dice_.chance(trouble.error_before))
+        return reply(channel, forced_error());
+    if (writes && dice_.chance(trouble.conflict))
+        return reply(channel, status_answer(409, "Conflict", "the object was modified"));
+    const auto place = place_of(request.path);
+    if (!place)
+        return reply(channel, status_answer(404, "NotFound",
+                                            "the server could not find the requested resource"));
+    if (request.query.contains("watch"))
+        return start_watch(request, *place, std::move(channel));
+    const Answer answer = serve(request, *place);
+    if (dice_.chance(trouble.error_after))
+        return reply(channel, forced_error());
+    if (dice_.chance(trouble.reply_lost))
+        return channel->reset();
+    if (dice_.chance(trouble.reply_never))
+        return;
+    reply(channel, answer);
+}
+
+KubeModel::Answer KubeModel::forced_error() {
+    constexpr int codes[] = {500, 503, 504};
+    const int code = codes[dice_.index(3)];
+    return status_answer(code, "InternalError", "etcdserver: request timed out");
+}
+
+KubeModel::Answer KubeModel::serve(const HttpRequest& request, const Place& place) {
+    if (request.method == "GET")
+        return place.name.empty() ? list(request, place) : get(request, place);
+    if (request.method == "POST")
+        return create(request, place);
+    if (request.method == "PUT")
+        return replace(request, place);
+    if (request.method == "PATCH")
+        return patch(request, place);
+    return status_answer(405, "MethodNotAllowed", "the server does not allow this method");
+}
+
+void KubeModel::reply(const ChannelPointer& channel, const Answer& answer) {
+    const std::string body = bj::serialize(answer.body);
+    std::string text =
+        "HTTP/1.1 " + std::to_string(answer.status) + " " + reason_phrase(answer.status) +
+        "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+        "\r\n";
+    for (const auto& [name, value] : answer.headers)
+        text += name + ": " + value + "\r\n";
+    text += "\r\n" + body;
+    const bool half = dice_.chance(trouble.reply_half);
+    if (half)
+        text.resize(dice_.index(text.size()));
+    const auto deliver = [channel, text = std::move(text), half] {
+        channel->send(text);
+        if (half)
+            channel->finish();
+    };
+    if (trouble.slowness == rt::Duration::zero())
+        deliver();
+    else
+        time_.after(dice_.duration(rt::Duration::zero(), trouble.slowness), deliver);
+}
+
+KubeModel::Answer KubeModel::status_answer(int code, std::string_view reason, std::string message) {
+    return {.status = code,
+            .body = bj::object{{"kind", "Status"},
+                               {"apiVersion", "v1"},
+                               {"status", "Failure"},
+                               {"reason", reason},
+                               {"message", message},
+                               {"code", code}}};
+}
+
+KubeModel::Answer KubeModel::gone() {
+    return status_answer(410, "Expired", "too old resource version");
+}
+
+KubeModel::Answer KubeModel::get(const HttpRequest& request, const Place& place) {
+    Collection& collection = *place.collection;
+    const Name name(place.ns, place.name);
+    const auto it = collection.objects.find(name);
+    const auto not_found = [&] {
+        return status_answer(404, "NotFound",
+                             collection.plural + " \"" + place.name + "\" not found");
+    };
+    const auto at_least = request.query.find("resourceVersion");
+    if (at_least == request.query.end() || at_least->second == "")
+        return it == collection.objects.end() ? not_found() : Answer{.body = it->second};
+    // From the watch cache, which may lag behind, but not behind the version that was asked for.
+    const std::uint64_t least = number(at_least->second);
+    if (least > version_)
+        return status_answer(504, "Timeout", "Too large resource version");
+    const Change* chosen = nullptr;
+    for (const auto& change : collection.history) {
+        if (text_at(change.object, {"metadata", "name"}) != place.name ||
+            text_at(change.object, {"metadata", "namespace"}) != place.ns)
+            continue;
+        const bool old_enough = change.version <= least;
+        if (old_enough || chosen == nullptr || dice_.chance(0.7))
+            chosen = &change;
+        else
+            break;
+    }
+    if (chosen == nullptr)
+        return it == collection.objects.end() ? not_found() : Answer{.body = it->second};
+    return chosen->type == "DELETED" ? not_found() : Answer{.body = chosen->object};
+}
+
+KubeModel::Answer KubeModel::list(const HttpRequest& request, const Place& place) {
+    ++counts.lists;
+    Page page{.collection = place.collection, .version = version_, .rest = {}};
+    const auto selector = request.query.find("fieldSelector");
+    if (const auto token = request.query.find("continue"); token != request.query.end()) {
+        auto known = pages_.extract(token->second);
+        if (known.empty() || dice_.chance(trouble.watch_gone)) {
+            ++counts.gone;
+            return gone();
+        }
+        page = std::move(known.mapped());
+    } else {
+        for (const auto& [name, object] : place.collection->objects)
+            if ((place.ns.empty() || name.first == place.ns) &&
+                selected(object,
+                         selector == request.query.end() ? std::string() : selector->second))
+                page.rest.push_back(object);
+    }
+    const auto asked = request.query.find("limit");
+    const std::uint64_t limit =
+        std::min<std::uint64_t>(asked == request.query.end() ? UINT64_MAX : number(asked->second),
+                                static_cast<std::uint64_t>(page_limit));
+    const std::size_t count = std::min<std::size_t>(page.rest.size(), limit);
+    bj::array items;
+    const bool metadata_only = wants_metadata(request);
+    for (std::size_t i = 0; i < count; ++i)
+        items.push_back(metadata_only ? partial(page.rest[i]) : page.rest[i]);
+    page.rest.erase(page.rest.begin(), page.rest.begin() + static_cast<std::ptrdiff_t>(count));
+    bj::object meta{{"resourceVersion", std::to_string(page.version)}};
+    if (!page.rest.empty()) {
+        // As real ones, it must be encoded to travel.
+        const std::string token = "page+" + std::to_string(++pages_made_) + "/&=";
+        meta["continue"] = token;
+        pages_[token] = std::move(page);
+    }
+    return {.body = bj::object{
+                {"kind", metadata_only ? std::string("PartialObjectMetadataList")
+                                       : place.collection->kind + "List"},
+                {"apiVersion", metadata_only ? "meta.k8s.io/v1" : place.collection->api_version},
+                {"metadata", std::move(meta)},
+                {"items", std::move(items)}}};
+}
+
+KubeModel::Answer KubeModel::create(const HttpRequest& request, const Place& place) {
+    bj::object object = bj::parse(request.body).as_object();
+    const std::string name = text_at(object, {"metadata", "name"});
+    if (place.collection->objects.contains({place.ns, name}))
+        return status_answer(409, "AlreadyExists",
+                             place.collection->plural + " \"" + name + "\" already exists");
+    object.erase("status");
+    child(object, "metadata")["namespace"] = place.ns;
+    Answer answer = write(*place.collection, {place.ns, name}, std::move(object), false);
+    answer.status = 201;
+    return answer;
+}
+
+KubeModel::Answer KubeModel::replace(const HttpRequest& request, const Place& place) {
+    const auto it = place.collection->objects.find({place.ns, place.name});
+    if (it == place.collection->objects.end())
+        return status_answer(404, "NotFound", "\"" + place.name + "\" not found");
+    bj::object object = bj::parse(request.body).as_object();
+    const std::string version = text_at(object, {"metadata", "resourceVersion"});
+    if (!version.empty() && version != text_at(it->second, {"metadata", "resourceVersion"}))
+        return status_answer(409, "Conflict", "the object has been modified");
+    child(object, "metadata")["namespace"] = place.ns;
+    return write(*place.collection, it->first, std::move(object), place.status);
+}
+
+KubeModel::Answer KubeModel::patch(const HttpRequest& request, const Place& place) {
+    if (request.header("content-type") != "application/merge-patch+json")
+        return status_answer(415, "UnsupportedMediaType", "only merge patches");
+    const auto it = place.collection->objects.find({place.ns, place.name});
+    if (it == place.collection->objects.end())
+        return status_answer(404, "NotFound", "\"" + place.name + "\" not found");
+    const bj::object change = bj::parse(request.body).as_object();
+    for (const char* precondition : {"uid", "resourceVersion"}) {
+        const std::string wanted = text_at(change, {"metadata", precondition});
+        if (!wanted.empty() && wanted != text_at(it->second, {"metadata", precondition}))
+            return status_answer(409, "Conflict",
+                                 std::string("Precondition failed: ") + precondition);
+    }
+    bj::object object = it->second;
+    merge_into(object, change);
+    return write(*place.collection, it->first, std::move(object), place.status);
+}
+
+// --- writing -----------------------------------------------------------------------------------
+
+// The object as it is wanted; what only the server may set is taken from what is there.
+KubeModel::Answer KubeModel::write(Collection& collection, const Name& name, bj::object wanted,
+                                   bool status) {
+    const auto known = collection.objects.find(name);
+    const bool fresh = known == collection.objects.end();
+    const bool specified = has_spec(collection.plural);
+    wanted["kind"] = collection.kind;
+    wanted["apiVersion"] = collection.api_version;
+    if (fresh && specified && !wanted.contains("status"))
+        wanted["status"] = bj::object{{"observedGeneration", -1}};
+    bj::object& meta = child(wanted, "metadata"); // until the next member of `wanted` is added
+    meta["name"] = name.second;
+    if (collection.namespaced)
+        meta["namespace"] = name.first;
+    if (fresh) {
+        meta["uid"] = "uid-" + std::to_string(++uids_);
+        meta["creationTimestamp"] = format_rfc3339(time_.wall_now());
+        if (specified)
+            meta["generation"] = 1;
+    } else {
+        const bj::object& old = known->second;
+        const bj::object& old_meta = old.at("metadata").as_object();
+        for (const char* kept : {"uid", "creationTimestamp", "generation", "resourceVersion"})
+            if (old_meta.contains(kept))
+                meta[kept] = old_meta.at(kept);
+        if (specified && status) { // the subresource changes the status alone
+            bj::value next = wanted["status"];
+            wanted = old;
+            wanted["status"] = std::move(next);
+        } else if (specified) {
+            if (wanted.at("spec") != old.at("spec"))
+                meta["generation"] = old_meta.at("generation").as_int64() + 1;
+            wanted["status"] = old.at("status");
+        }
+        if (wanted == old)
+            return {.body = old};
+    }
+    child(wanted, "metadata")["resourceVersion"] = std::to_string(++version_);
+    collection.objects[name] = wanted;
+    publish(collection,
+            {.version = version_, .type = fresh ? "ADDED" : "MODIFIED", .object = wanted});
+    if (on_written)
+        on_written(collection.plural, wanted);
+    return {.body = std::move(wanted)};
+}
+
+void KubeModel::apply(const std::string& plural, const std::string& ns, const std::string& name,
+                      bj::object content) {
+    write(collections_.at(plural), {ns, name}, std::move(content), false);
+}
+
+bool KubeModel::merge(const std::string& plural, const std::string& ns, const std::string& name,
+                      const bj::object& patch) {
+    Collection& collection = collections_.at(plural);
+    const auto it = collection.objects.find({ns, name});
+    if (it == collection.objects.end())
+        return false;
+    bj::object object = it->second;
+    merge_into(object, patch);
+    write(collection, it->first, std::move(object), patch.contains("status"));
+    return true;
+}
+
+bool KubeModel::remove(const std::string& plural, const std::string& ns, const std::string& name) {
+    Collection& collection = collections_.at(plural);
+    auto known = collection.objects.extract({ns, name});
+    if (known.empty())
+        return false;
+    child(known.mapped(), "metadata")["resourceVersion"] = std::to_string(++version_);
+    publish(collection, {.version = version_, .type = "DELETED", .object = known.mapped()});
+    return true;
+}
+
+const bj::object* KubeModel::find(const std::string& plural, const std::string& ns,
+                                  const std::string& name) const {
+    const auto& objects = collections_.at(plural).objects;
+    const auto it = objects.find({ns, name});
+    return it == objects.end() ? nullptr : &it->second;
+}
+
+std::vector<const bj::object*> KubeModel::all(const std::string& plural) const {
+    std::vector<const bj::object*> out;
+    for (const auto& [name, object] : collections_.at(plural).objects)
+        out.push_back(&object);
+    return out;
+}
+
+void KubeModel::compact() {
+    for (auto& [plural, collection] : collections_) {
+        collection.history.clear();
+        collection.forgotten_to = version_;
+    }
+    pages_.clear();
+}
+
+void KubeModel::restart() {
+    pages_.clear();
+    watches_.clear();
+}
+
+// --- watches -----------------------------------------------------------------------------------
+
+std::string KubeModel::event_line(const Watch& watch, std::string_view type,
+                                  const bj::object& object) const {
+    return bj::serialize(bj::object{{"type", type},
+                                    {"object", watch.metadata_only ? partial(object) : object}}) +
+           "\n";
+}
+
+bj::object KubeModel::bookmark_object(const Watch& watch, bool ends_initial_events) const {
+    bj::object meta{{"resourceVersion", std::to_string(version_)}};
+    if (ends_initial_events)
+        meta["annotations"] = bj::object{{"k8s.io/initial-events-end", "true"}};
+    return {{"kind", watch.collection->kind},
+            {"apiVersion", watch.collection->api_version},
+            {"metadata", std::move(meta)}};
+}
+
+void KubeModel::start_watch(const HttpRequest& request, const Place& place,
+                            ChannelPointer channel) {
+    ++counts.watches;
+    const auto parameter = [&](const std::string& name) {
+        const auto it = request.query.find(name);
+        return it == request.query.end() ? std::string() : it->second;
+    };
+    const bool streams =
+        parameter("sendInitialEvents") == "true" && streaming_lists != StreamingLists::unknown;
+    if (streams && (streaming_lists == StreamingLists::refused ||
+                    parameter("resourceVersionMatch") != "NotOlderThan"))
+        return reply(channel, status_answer(422, "Invalid", "sendInitialEvents: Forbidden"));
+    const std::string from_text = parameter("resourceVersion");
+    const std::uint64_t from = from_text.empty() ? version_ : number(from_text);
+    const bool too_old =
+        !streams && !from_text.empty() &&
+        (from < place.collection->forgotten_to || dice_.chance(trouble.watch_gone));
+    if (too_old && dice_.chance(0.5)) {
+        ++counts.gone;
+        return reply(channel, gone());
+    }
+    auto watch = std::make_shared<Watch>();
+    watch->collection = place.collection;
+    watch->ns = place.ns;
+    watch->selector = parameter("fieldSelector");
+    watch->metadata_only = wants_metadata(request);
+    watch->channel = channel;
+    const std::uint64_t seconds = number(parameter("timeoutSeconds"));
+    watch->ends = time_.now() + std::chrono::seconds(seconds == 0 ? 1800 : seconds);
+    channel->send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                  "Transfer-Encoding: chunked\r\n\r\n");
+    if (too_old) {
+        ++counts.gone;
+        tell(*watch, bj::serialize(bj::object{{"type", "ERROR"}, {"object", gone().body}}) + "\n");
+        return end_watch(watch);
+    }
+    const auto matches = [&](const bj::object& object) {
+        return (watch->ns.empty() || text_at(object, {"metadata", "namespace"}) == watch->ns) &&
+               selected(object, watch->selector);
+    };
+    if (streams || from_text.empty()) { // the second: "any state", then what follows
+        for (const auto& [name, object] : place.collection->objects)
+            if (matches(object))
+                tell(*watch, event_line(*watch, "ADDED", object));
+        if (streams) {
+            ++counts.streamed_lists;
+            tell(*watch, event_line(*watch, "BOOKMARK", bookmark_object(*watch, true)));
+        }
+    } else {
+        for (const auto& change : place.collection->history)
+            if (change.version > from && matches(change.object))
+                tell(*watch, event_line(*watch, change.type, change.object));
+    }
+    watches_.push_back(watch);
+    if (parameter("allowWatchBookmarks") == "true")
+        time_.after(bookmark_interval, [this, watch] { bookmark(watch); });
+    time_.at(watch->ends, [this, watch] { end_watch(watch); });
+}
+
+void KubeModel::bookmark(const std::shared_ptr<Watch>& watch) {
+    if (watch->channel->abandoned() || time_.now() >= watch->ends)
+        return;
+    send_event(watch, event_line(*watch, "BOOKMARK", bookmark_object(*watch, false)));
+    time_.after(bookmark_interval, [this, watch] { bookmark(watch); });
+}
+
+void KubeModel::end_watch(const std::shared_ptr<Watch>& watch) {
+    watch->ends = time_.now();
+    watch->channel->send("0\r\n\r\n");
+}
+
+// One chunk.
+void KubeModel::tell(Watch& watch, std::string line) {
+    char size[16];
+    const auto end = std::to_chars(size, size + sizeof size, line.size(), 16).ptr;
+    watch.channel->send(std::string(size, end) + "\r\n" + line + "\r\n");
+}
+
+// Events keep their order, and come as late as the watch lags.
+void KubeModel::send_event(const std::shared_ptr<Watch>& watch, std::string line) {
+    rt::TimePoint when = time_.now();
+    if (trouble.watch_lag != rt::Duration::zero())
+        when += dice_.duration(rt::Duration::zero(), trouble.watch_lag);
+    watch->last_event = std::max(watch->last_event, when);
+    const auto deliver = [this, watch, line = std::move(line)] {
+        if (watch->channel->abandoned() || time_.now() > watch->ends)
+            return;
+        if (dice_.chance(trouble.watch_garbage)) {
+            constexpr std::string_view garbage[] = {
+                R"({"type":"ERROR","object":{"kind":"Status","code":500,"message":"oops"}})"
+                "\n",
+                R"({"type":"ERROR","object":{"kind":"Status","code":410,"message":"expired"}})"
+                "\n",
+                "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"na\n",
+                "\n",
+                "{\"type\":\"GREETING\",\"object\":{\"metadata\":{\"resourceVersion\":\"1\"}}}\n",
+                "[]\n"};
+            tell(*watch, std::string(dice_.pick(garbage)));
+            watch->channel->finish();
+            watch->ends = time_.now();
+            return;
+        }
+        ++counts.events;
+        tell(*watch, line);
+        watch->recent.push_back(line);
+        if (watch->recent.size() > replayed_at_most)
+            watch->recent.pop_front();
+        if (dice_.chance(trouble.watch_repeats))
+            for (const auto& again : watch->recent)
+                tell(*watch, again);
+    };
+    time_.at(watch->last_event, deliver);
+}
+
+void KubeModel::publish(Collection& collection, Change change) {
+    for (auto it = watches_.begin(); it != watches_.end();) {
+        const auto watch = it->lock();
+        if (!watch || watch->channel->abandoned() || time_.now() >= watch->ends) {
+            it = watches_.erase(it);
+            continue;
+        }
+        ++it;
+        if (watch->collection != &collection || !selected(change.object, watch->selector) ||
+            (!watch->ns.empty() && text_at(change.object, {"metadata", "namespace"}) != watch->ns))
+            continue;
+        send_event(watch, event_line(*watch, change.type, change.object));
+    }
+    collection.history.push_back(std::move(change));
+    if (collection.history.size() > remembered_at_most) {
+        collection.forgotten_to = collection.history.front().version;
+        collection.history.pop_front();
+    }
+}
+
+} // namespace oco::sim

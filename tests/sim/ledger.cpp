@@ -1,0 +1,142 @@
+#include "ledger.hpp"
+
+#include <boost/json/parse.hpp>
+
+namespace oco::sim {
+namespace {
+
+constexpr rt::Duration minute = std::chrono::seconds(60);
+
+std::string shown(const rt::TimePoint& time) {
+    const auto ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+    return std::to_string(ms / 1000) + "." + std::to_string(1000 + ms % 1000).substr(1) + " s";
+}
+
+// A proxy's answer for a server that may still be at work.
+bool may_land_late(int status) {
+    return status == 408 || status == 502 || status == 504;
+}
+
+} // namespace
+
+Push push_of(const emulator::Request& request) {
+    Push push;
+    if (request.method != "PATCH")
+        return push;
+    push.connection_id = emulator::connection_id_of(emulator::parse_target(request.target).path);
+    boost::system::error_code ec;
+    const auto body = boost::json::parse(request.body, ec);
+    if (!ec && body.is_object())
+        if (const auto* password = body.get_object().if_contains("passwordUnencrypted"))
+            push.value = password->as_string().c_str();
+    return push;
+}
+
+void Ledger::value_written(const std::string& secret, const std::string& value) {
+    history_[secret].push_back(value);
+    secret_of_[value] = secret;
+}
+
+void Ledger::excuse(const std::string& connection_id, int times) {
+    connections_[connection_id].excuses += times;
+}
+
+void Ledger::leads(const std::string& process, bool clean) {
+    ++figures.leaders;
+    leader_ = process;
+    leads_since_ = time_.now();
+    if (clean)
+        return;
+    ++figures.unclean;
+    for (auto& [id, connection] : connections_)
+        ++connection.excuses;
+}
+
+void Ledger::released() {
+    leader_.clear();
+}
+
+void Ledger::arrived(const OmniModel::ArrivalPointer& arrival, OmniModel& omni, int limit) {
+    ++figures.requests;
+    check_rate(arrival->request.authorization.value_or(""), limit);
+    if (arrival->request.method != "PATCH")
+        return;
+    if (arrival->client != leader_)
+        complain_("a PATCH of " + arrival->client + " came while " +
+                  (leader_.empty() ? "nobody" : leader_) + " led");
+    const Push push = push_of(arrival->request);
+    if (push.value.empty())
+        return;
+    ++figures.pushes;
+    Connection& connection = connections_[push.connection_id];
+    if (connection.last && connection.last->fate == OmniModel::Fate::pending)
+        omni.settle(connection.last);
+    connection.last = arrival;
+    check_order(connection, push.connection_id, push.value);
+    check_reason(connection, push.connection_id, push.value);
+}
+
+void Ledger::check_order(Connection& connection, const std::string& id, const std::string& value) {
+    const auto secret = secret_of_.find(value);
+    if (secret == secret_of_.end())
+        return complain_("connection " + id + " got a value that no Secret ever had");
+    const auto& history = history_[secret->second];
+    std::size_t place = history.size();
+    while (place > 0 && history[place - 1] != value)
+        --place;
+    std::size_t& newest = connection.newest_sent[secret->second];
+    if (place < newest) {
+        ++figures.stale;
+        complain_("connection " + id + " got value number " + std::to_string(place) + " of " +
+                  secret->second + " after number " + std::to_string(newest) + ", at " +
+                  shown(time_.now()));
+    }
+    newest = std::max(newest, place);
+}
+
+void Ledger::check_reason(Connection& connection, const std::string& id, const std::string& value) {
+    if (value != connection.accepted)
+        return;
+    ++figures.repeated;
+    for (int* reason : {&connection.retries, &connection.settling, &connection.excuses})
+        if (*reason > 0) {
+            --*reason;
+            return;
+        }
+    complain_("connection " + id + " got what it has, without a reason, at " + shown(time_.now()));
+}
+
+void Ledger::check_rate(const std::string& token, int limit) {
+    auto& recent = recent_[token];
+    recent.push_back(time_.now());
+    while (recent.front() <= time_.now() - minute)
+        recent.pop_front();
+    // Of what its predecessor sent, a new leader knows only what was recorded.
+    int since = 0;
+    for (const auto& time : recent)
+        since += time >= leads_since_ ? 1 : 0;
+    if (since > limit)
+        complain_(std::to_string(since) + " requests within a minute, of " + std::to_string(limit) +
+                  ", at " + shown(time_.now()));
+}
+
+void Ledger::settled(const OmniModel::ArrivalPointer& arrival) {
+    const Push push = push_of(arrival->request);
+    if (push.value.empty())
+        return;
+    Connection& connection = connections_[push.connection_id];
+    if (arrival->fate == OmniModel::Fate::unknown) {
+        ++figures.unknown;
+        ++connection.retries;
+        ++connection.settling;
+    } else if (arrival->status >= 200 && arrival->status < 300) {
+        connection.accepted = push.value;
+        connection.retries = 0;
+    } else {
+        ++connection.retries;
+        connection.settling += may_land_late(arrival->status) ? 1 : 0;
+    }
+}
+
+} // namespace oco::sim

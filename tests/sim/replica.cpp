@@ -1,0 +1,164 @@
+#include "replica.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+
+namespace oco::sim {
+namespace {
+
+constexpr rt::Duration shutdown_patience = std::chrono::seconds(8);
+
+kube::ClientConfig client_config() {
+    kube::ClientConfig config;
+    config.server = {.scheme = kube::Scheme::http,
+                     .host = std::string(kube_host),
+                     .port = 80,
+                     .path_prefix = ""};
+    config.token_file = "token";
+    config.source = "simulation";
+    return config;
+}
+
+reconcile::Settings settings() {
+    auto hosts = reconcile::AllowedHosts::parse("*.omniapp.co");
+    return {.allowed_hosts = *hosts,
+            .allow_http = true,
+            .namespaces = {},
+            .operator_namespace = std::string(operator_namespace),
+            .user_agent = "simulation"};
+}
+
+// For key derivation, which the simulated credentials do not need.
+asio::thread_pool& idle_pool() {
+    static asio::thread_pool pool(1);
+    return pool;
+}
+
+} // namespace
+
+class Replica::Process {
+  public:
+    Process(test::SimRuntime& time, Network& network, const ReplicaOptions& options, int number)
+        : address(options.name + "-" + std::to_string(number)),
+          runtime_(time, network, address, options.wall_skew, options.seed),
+          client_(*kube::Client::make(
+              runtime_, client_config(),
+              [token = options.token](const std::string&) -> Result<SecretBytes> {
+                  return SecretBytes(token());
+              },
+              [](std::string_view, int, rt::Duration) {})),
+          events_(runtime_, *client_, "omniconnection.io/omni-connection-operator", address),
+          elector_(runtime_, *client_,
+                   {.ns = std::string(operator_namespace), .name = "leader", .identity = address}),
+          controller_(runtime_, *client_, events_, metrics_, idle_pool(), settings(), &elector_),
+          tasks_(runtime_) {
+        metrics_.on_scrape([this] { return controller_.snapshot(); });
+    }
+
+    void start(std::function<void(int)> on_exit) {
+        on_exit_ = std::move(on_exit);
+        tasks_.spawn(events_.run());
+        tasks_.spawn(run());
+    }
+
+    void stop() {
+        if (!std::exchange(stopping_, true))
+            tasks_.spawn(shut_down());
+    }
+
+    void cancel() {
+        on_exit_ = {};
+        tasks_.cancel();
+    }
+
+    [[nodiscard]] bool ended() const { return tasks_.size() == 0; }
+
+    [[nodiscard]] bool synced() const { return controller_.synced(); }
+
+    [[nodiscard]] std::string scrape() const { return metrics_.scrape(); }
+
+    const std::string address;
+
+  private:
+    asio::awaitable<void> run() {
+        co_await controller_.run();
+        exit(1);
+    }
+
+    asio::awaitable<void> shut_down() {
+        controller_.close();
+        const auto deadline = runtime_.now() + shutdown_patience;
+        while (!controller_.idle() && runtime_.now() < deadline)
+            co_await runtime_.sleep(std::chrono::milliseconds(20));
+        if (controller_.idle())
+            co_await elector_.release();
+        exit(0);
+    }
+
+    void exit(int code) {
+        if (const auto told = std::exchange(on_exit_, {}))
+            told(code);
+    }
+
+    ProcessRuntime runtime_;
+    std::unique_ptr<kube::Client> client_;
+    ops::Metrics metrics_;
+    kube::EventRecorder events_;
+    kube::LeaderElector elector_;
+    reconcile::Controller controller_;
+    rt::TaskGroup tasks_;
+    std::function<void(int)> on_exit_;
+    bool stopping_ = false;
+};
+
+Replica::Replica(test::SimRuntime& time, Network& network, ReplicaOptions options)
+    : time_(time), network_(network), options_(std::move(options)) {}
+
+Replica::~Replica() = default;
+
+void Replica::start() {
+    if (running())
+        return;
+    process_ = std::make_unique<Process>(time_, network_, options_, ++starts_);
+    process_->start([this](int code) {
+        retire();
+        options_.on_exit(code);
+    });
+}
+
+void Replica::stop() {
+    if (running())
+        process_->stop();
+}
+
+void Replica::kill() {
+    if (!running())
+        return;
+    network_.kill(process_->address);
+    retire();
+}
+
+// The process object lives until all its coroutines have ended.
+void Replica::retire() {
+    network_.kill(process_->address);
+    process_->cancel();
+    dying_.push_back(std::move(process_));
+}
+
+void Replica::bury() {
+    std::erase_if(dying_, [](const auto& process) { return process->ended(); });
+}
+
+std::string Replica::identity() const {
+    return running() ? process_->address : std::string();
+}
+
+bool Replica::synced() const {
+    return running() && process_->synced();
+}
+
+std::string Replica::metrics() const {
+    return running() ? process_->scrape() : std::string();
+}
+
+} // namespace oco::sim

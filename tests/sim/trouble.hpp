@@ -1,0 +1,36 @@
+// All that can go wrong in the simulated world: a table of faults, each of which begins at a random
+// moment and, where it lasts, ends at another.
+#pragma once
+
+#include "replica.hpp"
+#include "world.hpp"
+
+#include <span>
+#include <string_view>
+
+namespace oco::sim {
+
+// What a fault may touch.
+struct Stage {
+    test::SimRuntime& time;
+    Network& network;
+    World& world;
+    std::vector<std::unique_ptr<Replica>>& replicas;
+    Dice& dice;
+    std::uint64_t crashes = 0;
+    bool over = false; // no process stays down
+};
+
+struct Fault {
+    std::string_view name;
+    void (*begin)(Stage&);
+    // Null: it is over at once.
+    void (*end)(Stage&) = nullptr;
+};
+
+std::span<const Fault> all_faults();
+
+// Kills a replica; it is started again a little later.
+void crash(Stage& stage, Replica& replica);
+
+} // namespace oco::sim

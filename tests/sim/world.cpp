@@ -1,0 +1,273 @@
+#include "world.hpp"
+
+#include "base/base64.hpp"
+
+namespace oco::sim {
+namespace {
+
+constexpr int most_connections = 6;
+constexpr const char* roles[] = {"VIEWER", "QUERIER", "CONNECTION_ADMIN", "NO_ACCESS"};
+
+std::string uuid_of(int number) {
+    return "00000000-0000-4000-8000-" + std::to_string(100'000'000'000 + number);
+}
+
+std::pair<std::string, std::string> split(const std::string& key) {
+    const auto slash = key.find('/');
+    return {key.substr(0, slash), key.substr(slash + 1)};
+}
+
+} // namespace
+
+emulator::Seed World::make_content(std::uint64_t seed) {
+    Dice dice(seed, "content");
+    emulator::Seed content;
+    for (int number = 0; number < most_connections; ++number) {
+        emulator::Connection connection;
+        connection.id = uuid_of(number);
+        connection.name = "Warehouse " + std::to_string(number);
+        connection.dialect = dice.chance(0.5) ? "postgres" : "redshift";
+        content.connections.push_back(std::move(connection));
+    }
+    content.tokens.push_back({.text = "none yet"});
+    return content;
+}
+
+World::World(test::SimRuntime& time, Network& network, std::uint64_t seed, Ledger& ledger)
+    : kube(time, seed), omni(time, seed, make_content(seed),
+                             {.requests_per_minute = 1'000'000,
+                              .window = emulator::RateWindow::sliding,
+                              .count_refused = true}),
+      time_(time), ledger_(ledger), dice_(seed, "users") {
+    network.listen(std::string("kubernetes"), kube);
+    network.listen(std::string(omni_host), omni);
+    constexpr int limits[] = {60, 60, 30, 300};
+    limit = limits[dice_.index(4)];
+    kube.page_limit = dice_.chance(0.5) ? 2 : 500;
+    constexpr StreamingLists kinds[] = {StreamingLists::offered, StreamingLists::offered,
+                                        StreamingLists::refused, StreamingLists::unknown};
+    kube.streaming_lists = kinds[dice_.index(4)];
+    rotate_kube_token();
+    for (const char* ns : {"operator", "team-a", "team-b"})
+        kube.apply("namespaces", "", ns,
+                   {{"metadata", bj::object{{"labels", bj::object{{"team", ns}}}}}});
+    restore_key();
+    kube.apply(
+        "omniinstances", "team-a", "omni",
+        {{"spec", bj::object{{"baseURL", "https://" + std::string(omni_host)},
+                             {"apiTokenSecretRef", bj::object{{"name", "key"}, {"key", "token"}}},
+                             {"rateLimit", bj::object{{"requestsPerMinute", limit}}},
+                             {"allowedNamespaces", bj::object{{"from", "All"}}}}}});
+    const int count = dice_.number(2, most_connections);
+    for (int number = 0; number < count; ++number) {
+        ManagedObject object{.ns = dice_.chance(0.7) ? "team-a" : "team-b",
+                             .name = "warehouse-" + std::to_string(number),
+                             .connection_id = uuid_of(number),
+                             .connection_name = dice_.chance(0.2)
+                                                    ? "Warehouse " + std::to_string(number)
+                                                    : std::string(),
+                             .secret = {},
+                             .spec = {}};
+        object.spec["instanceRef"] = bj::object{{"name", "omni"}, {"namespace", "team-a"}};
+        if (object.connection_name.empty())
+            object.spec["connectionID"] = object.connection_id;
+        else
+            object.spec["connectionName"] = object.connection_name;
+        object.spec["driftCheckInterval"] = "0s";
+        const bool has_credential = number == 0 || dice_.chance(0.9);
+        if (has_credential) {
+            object.secret = object.ns + "/db-" + std::to_string(number);
+            object.spec["credentials"] = bj::object{
+                {"repushInterval", "0s"},
+                {"password",
+                 bj::object{{"secretRef", bj::object{{"name", split(object.secret).second},
+                                                     {"key", "password"}}}}}};
+            create_secret(object.secret);
+        }
+        if (!has_credential || dice_.chance(0.5))
+            object.spec["baseRole"] = roles[dice_.index(4)];
+        objects_.push_back(object);
+        create(object);
+    }
+    // Secrets that nobody names.
+    for (int number = 0; number < 3; ++number)
+        create_secret("team-b/unrelated-" + std::to_string(number));
+}
+
+std::string World::new_value(std::string_view what) {
+    std::string value = "confidential-" + std::string(what) + "-" + std::to_string(++made_) + "-" +
+                        std::to_string(dice_.bits());
+    confidential_.push_back(value);
+    return value;
+}
+
+void World::write_secret(const std::string& secret, const std::string& value) {
+    const auto [ns, name] = split(secret);
+    kube.apply("secrets", ns, name,
+               {{"type", "Opaque"},
+                {"metadata", bj::object{{"annotations", bj::object{{"kubectl.kubernetes.io/"
+                                                                    "last-applied-configuration",
+                                                                    value}}}}},
+                {"data", bj::object{{"password", base64::encode(value)}}}});
+    values_[secret] = value;
+    ledger_.value_written(secret, value);
+}
+
+void World::create_secret(const std::string& secret) {
+    write_secret(secret, new_value("password"));
+}
+
+void World::rotate(const std::string& secret) {
+    ++rotations;
+    write_secret(secret, new_value("password"));
+}
+
+void World::write_key() {
+    kube.apply("secrets", "team-a", "key",
+               {{"type", "Opaque"}, {"data", bj::object{{"token", base64::encode(key_)}}}});
+}
+
+void World::revoke_key() {
+    omni.content().set_tokens({{.text = new_value("other")}});
+}
+
+void World::restore_key() {
+    key_ = new_value("key");
+    omni.content().set_tokens({{.text = key_}});
+    write_key();
+}
+
+void World::rotate_kube_token() {
+    kube_token_ = new_value("serviceaccount");
+    kube.tokens = {kube_token_};
+}
+
+void World::create(const ManagedObject& object) {
+    apply_spec(object);
+    ledger_.excuse(object.connection_id);
+}
+
+void World::apply_spec(const ManagedObject& object) {
+    kube.apply("omniconnections", object.ns, object.name, {{"spec", object.spec}});
+}
+
+void World::annotate(const ManagedObject& object, const std::string& name) {
+    kube.merge(
+        "omniconnections", object.ns, object.name,
+        {{"metadata", bj::object{{"annotations", bj::object{{name, std::to_string(++notes_)}}}}}});
+}
+
+void World::excuse_users_of(const std::string& secret) {
+    for (const auto& object : objects_)
+        if (object.secret == secret)
+            ledger_.excuse(object.connection_id);
+}
+
+std::string World::change_role(ManagedObject& object) {
+    if (!object.spec.contains("baseRole"))
+        return "nothing";
+    object.spec["baseRole"] = roles[dice_.index(4)];
+    apply_spec(object);
+    return "role of " + object.name;
+}
+
+std::string World::change_attribute(ManagedObject& object) {
+    const bool present = dice_.chance(0.7);
+    object.spec["environmentUserAttribute"] =
+        present ? bj::object{{"state", "Present"},
+                             {"attributeName", "region"},
+                             {"defaultValues", bj::array{std::to_string(++notes_), "eu"}}}
+                : bj::object{{"state", "Absent"}};
+    apply_spec(object);
+    return "attribute of " + object.name;
+}
+
+std::string World::edit_status(const ManagedObject& object) {
+    kube.merge("omniconnections", object.ns, object.name,
+               {{"status", bj::object{{"dialect", "edited"}, {"failures", 7}}}});
+    return "status of " + object.name + " edited";
+}
+
+std::string World::recreate(const ManagedObject& object) {
+    kube.remove("omniconnections", object.ns, object.name);
+    create(object);
+    return object.name + " made anew";
+}
+
+std::string World::act() {
+    ManagedObject& object = objects_[dice_.index(objects_.size())];
+    const int roll = dice_.number(1, 100);
+    const bool with_secret = !object.secret.empty();
+    if (roll <= 50 && with_secret) {
+        const int times = dice_.chance(0.2) ? dice_.number(2, 4) : 1;
+        for (int i = 0; i < times; ++i)
+            time_.after(i * dice_.duration(rt::Duration::zero(), std::chrono::milliseconds(300)),
+                        [this, secret = object.secret] { rotate(secret); });
+        return "rotation of " + object.secret + (times > 1 ? " in a hurry" : "");
+    }
+    if (roll <= 56 && with_secret) {
+        const auto [ns, name] = split(object.secret);
+        kube.merge(
+            "secrets", ns, name,
+            {{"metadata", bj::object{{"labels", bj::object{{"note", std::to_string(++notes_)}}}}}});
+        return "label on " + object.secret;
+    }
+    if (roll <= 60 && with_secret) {
+        const auto [ns, name] = split(object.secret);
+        kube.merge("secrets", ns, name,
+                   {{"data", bj::object{{"other", base64::encode(std::to_string(++notes_))}}}});
+        return "another key in " + object.secret;
+    }
+    if (roll <= 64 && with_secret) {
+        const auto [ns, name] = split(object.secret);
+        kube.remove("secrets", ns, name);
+        time_.after(dice_.duration(rt::Duration::zero(), std::chrono::seconds(20)),
+                    [this, secret = object.secret, same = dice_.chance(0.5)] {
+                        if (same)
+                            write_secret(secret, values_.at(secret));
+                        else
+                            rotate(secret);
+                    });
+        return object.secret + " deleted, and made anew";
+    }
+    if (roll <= 72)
+        return change_role(object);
+    if (roll <= 77)
+        return change_attribute(object);
+    if (roll <= 81)
+        return recreate(object);
+    if (roll <= 84) {
+        annotate(object, "reconcile.omniconnection.io/requestedAt");
+        return "request for " + object.name;
+    }
+    if (roll <= 87) {
+        ledger_.excuse(object.connection_id);
+        annotate(object, "reconcile.omniconnection.io/forceAt");
+        return object.name + " forced";
+    }
+    if (roll <= 90) {
+        object.spec["suspend"] = true;
+        apply_spec(object);
+        return object.name + " suspended";
+    }
+    if (roll <= 93) {
+        calm_down();
+        return "all resumed";
+    }
+    if (roll <= 95)
+        return edit_status(object);
+    if (roll <= 97) {
+        rotate(dice_.chance(0.5) ? "team-b/unrelated-1" : "team-b/unrelated-2");
+        return "an unrelated Secret";
+    }
+    restore_key();
+    return "key for Omni rotated";
+}
+
+void World::calm_down() {
+    for (auto& object : objects_)
+        if (object.spec.erase("suspend") != 0)
+            apply_spec(object);
+}
+
+} // namespace oco::sim

@@ -1,0 +1,83 @@
+// The simulated world before anything happens in it, and what its users do to it.
+#pragma once
+
+#include "kube_model.hpp"
+#include "ledger.hpp"
+#include "omni_model.hpp"
+
+#include <string>
+#include <vector>
+
+namespace oco::sim {
+
+inline constexpr std::string_view omni_host = "acme.omniapp.co";
+
+// An OmniConnection as its users see it.
+struct ManagedObject {
+    std::string ns;
+    std::string name;
+    std::string connection_id;
+    std::string connection_name; // how it names the connection, or empty: by id
+    std::string secret;          // empty: manages no credential
+    bj::object spec;
+};
+
+class World {
+  public:
+    World(test::SimRuntime& time, Network& network, std::uint64_t seed, Ledger& ledger);
+
+    KubeModel kube;
+    OmniModel omni;
+    int limit = 60; // requests per minute of the key
+
+    // One change by a user, and what it was.
+    std::string act();
+    // What was only for a while is undone: suspensions, revoked keys.
+    void calm_down();
+
+    [[nodiscard]] const std::vector<ManagedObject>& objects() const { return objects_; }
+
+    [[nodiscard]] const std::map<std::string, std::string>& secrets() const { return values_; }
+
+    // All that must never be seen anywhere.
+    [[nodiscard]] const std::vector<std::string>& confidential() const { return confidential_; }
+
+    // What the token file of a replica holds.
+    [[nodiscard]] std::string kube_token() const { return kube_token_; }
+
+    void rotate_kube_token();
+    void revoke_key();
+    void restore_key();
+
+    std::uint64_t rotations = 0;
+
+  private:
+    static emulator::Seed make_content(std::uint64_t seed);
+
+    void create_secret(const std::string& secret);
+    void create(const ManagedObject& object);
+    void rotate(const std::string& secret);
+    void write_secret(const std::string& secret, const std::string& value);
+    void write_key();
+    void annotate(const ManagedObject& object, const std::string& name);
+    void excuse_users_of(const std::string& secret);
+    std::string change_role(ManagedObject& object);
+    std::string change_attribute(ManagedObject& object);
+    std::string edit_status(const ManagedObject& object);
+    std::string recreate(const ManagedObject& object);
+    void apply_spec(const ManagedObject& object);
+    std::string new_value(std::string_view what);
+
+    test::SimRuntime& time_;
+    Ledger& ledger_;
+    Dice dice_;
+    std::vector<ManagedObject> objects_;
+    std::map<std::string, std::string> values_; // by Secret, "namespace/name"
+    std::vector<std::string> confidential_;
+    std::string kube_token_;
+    std::string key_; // for Omni
+    std::uint64_t made_ = 0;
+    int notes_ = 0;
+};
+
+} // namespace oco::sim
