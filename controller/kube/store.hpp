@@ -1,6 +1,7 @@
 // The local view of a collection, fed by one Watcher for each watched namespace (or one for all).
 #pragma once
 
+#include "base/mutation.hpp"
 #include "kube/object.hpp"
 #include "kube/watcher.hpp"
 
@@ -76,8 +77,9 @@ class StoreFeed final : public WatchSink {
         for (const auto& [key, object] : store_.objects())
             if ((ns_.empty() || key.ns == ns_) && !incoming_.contains(key))
                 gone.push_back(key);
-        for (const auto& key : gone)
-            store_.erase(key);
+        if (!mutated("no-deletes-from-relist"))
+            for (const auto& key : gone)
+                store_.erase(key);
         for (auto& [key, object] : std::exchange(incoming_, {}))
             store_.put(std::move(object));
     }

@@ -1,5 +1,7 @@
 #include "kube/watch_machine.hpp"
 
+#include "base/mutation.hpp"
+
 #include <algorithm>
 
 namespace oco::kube {
@@ -138,7 +140,8 @@ WatchMachine::Recovery WatchMachine::failed(const Error& error) {
         recovery.least = *error.retry_after;
     switch (error.kind) {
     case ErrorClass::expired:
-        list_anew();
+        if (!mutated("no-relist-after-410"))
+            list_anew();
         if (first) // at once, but not in a loop
             recovery.pause = Recovery::Pause::none;
         break;

@@ -1,42 +1,79 @@
-// The simulation's command line: one seed with its story, or many with their sums.
-#include "scenario.hpp"
+// The simulation's command line.
+#include "mutation.hpp"
+#include "runs.hpp"
+
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <string>
+#include <thread>
+
+namespace {
+
+using namespace oco::sim;
+
+void print_trace(const std::string& line) {
+    std::puts(line.c_str());
+}
+
+int run_one(std::uint64_t seed) {
+    const Report report = run_scenario(seed, print_trace);
+    print_complaints(report);
+    std::puts(summary({report}).c_str());
+    return report.complaints.empty() ? 0 : 1;
+}
+
+int run_many(const Seeds& seeds, unsigned jobs) {
+    const Runs runs = run_seeds(seeds, jobs, StopAt::last_seed);
+    std::printf("simulation: %s\n", summary(runs.reports).c_str());
+    return runs.good() ? 0 : 1;
+}
+
+// Each mutation has to be found by one of the seeds.
+int run_mutations(const Seeds& seeds, unsigned jobs) {
+    std::size_t missed = 0;
+    for (const Mutation& mutation : all_mutations()) {
+        choose_mutation(mutation.name);
+        const Runs runs = run_seeds(seeds, jobs, StopAt::first_failure);
+        const auto* found = runs.first_failure();
+        missed += found == nullptr ? 1 : 0;
+        std::printf("%-24s %s\n", std::string(mutation.name).c_str(),
+                    found == nullptr ? "NOT FOUND"
+                                     : ("seed " + std::to_string(found->seed) + ": " +
+                                        found->complaints.front().substr(0, 110))
+                                           .c_str());
+    }
+    std::printf("mutations: %zu of %zu found\n", all_mutations().size() - missed,
+                all_mutations().size());
+    return missed == 0 ? 0 : 1;
+}
+
+} // namespace
 
 int main(int argc, char** argv) {
-    using namespace oco::sim;
-    std::uint64_t first = 1;
-    std::uint64_t last = 1;
-    bool trace = false;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        const std::string flag = argv[i];
-        if (flag == "--seed") {
-            first = last = std::strtoull(argv[i + 1], nullptr, 10);
-            trace = true;
-        } else if (flag == "--seeds") {
-            char* end = nullptr;
-            first = std::strtoull(argv[i + 1], &end, 10);
-            last = std::strtoull(end + 2, nullptr, 10);
-        }
+    std::uint64_t seed = 0;
+    std::string range;
+    std::string mutation;
+    bool mutations = false;
+    unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
+    CLI::App app("Runs the whole operator on virtual time, with faults by seed.");
+    app.add_option("--seed", seed, "one run, with its story");
+    app.add_option("--seeds", range, "A..B: many runs, with their sums");
+    app.add_option("--mutation", mutation, "the operator does this one thing wrong");
+    app.add_flag("--mutations", mutations, "with --seeds: each mutation until a seed finds it");
+    app.add_option("--jobs", jobs, "processes to run side by side");
+    CLI11_PARSE(app, argc, argv);
+    if (!choose_mutation(mutation)) {
+        for (const auto& known : all_mutations())
+            std::fprintf(stderr, "%s: %s\n", std::string(known.name).c_str(),
+                         std::string(known.what).c_str());
+        return 2;
     }
-    std::setvbuf(stdout, nullptr, _IOLBF, 0);
-    int bad = 0;
-    for (auto seed = first; seed <= last; ++seed) {
-        const Report report = run_scenario(
-            seed, trace ? [](const std::string& line) { std::puts(line.c_str()); }
-                        : std::function<void(const std::string&)>());
-        std::printf("seed %lu: %lu faults, %lu rotations, %lu pushes, %lu repeated, %lu unknown, "
-                    "%lu crashes, %lu leaders, %lu relists, %lu+%lu requests, %.2f h\n",
-                    report.seed, report.faults, report.rotations, report.pushes, report.repeated,
-                    report.unknown, report.crashes, report.leaders, report.relists,
-                    report.kube_requests, report.omni_requests, report.virtual_hours);
-        for (const auto& what : report.complaints)
-            std::printf("  %s\n", what.c_str());
-        bad += report.complaints.empty() ? 0 : 1;
+    if (seed != 0)
+        return run_one(seed);
+    const auto seeds = parse_seeds(range);
+    if (!seeds) {
+        std::fprintf(stderr, "--seed N, or --seeds A..B\n");
+        return 2;
     }
-    std::printf("%d of %lu failed\n", bad, last - first + 1);
-    return bad == 0 ? 0 : 1;
+    return mutations ? run_mutations(*seeds, jobs) : run_many(*seeds, jobs);
 }

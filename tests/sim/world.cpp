@@ -41,7 +41,7 @@ World::World(test::SimRuntime& time, Network& network, std::uint64_t seed, Ledge
       time_(time), ledger_(ledger), dice_(seed, "users") {
     network.listen(std::string("kubernetes"), kube);
     network.listen(std::string(omni_host), omni);
-    constexpr int limits[] = {60, 60, 30, 300};
+    constexpr int limits[] = {60, 30, 300, 8};
     limit = limits[dice_.index(4)];
     kube.page_limit = dice_.chance(0.5) ? 2 : 500;
     constexpr StreamingLists kinds[] = {StreamingLists::offered, StreamingLists::offered,

@@ -1,0 +1,19 @@
+// The wrong turns that the operator can be told to take (base/mutation.hpp), one at a time.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace oco::sim {
+
+struct Mutation {
+    std::string_view name; // as in mutated()
+    std::string_view what; // the wrong thing that is done
+};
+
+std::span<const Mutation> all_mutations();
+
+// Empty: none. False: there is none of this name.
+bool choose_mutation(std::string_view name);
+
+} // namespace oco::sim
