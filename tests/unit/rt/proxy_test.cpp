@@ -227,5 +227,4 @@ TEST_CASE("tunnel: the proxy's answer") {
     TunnelReply refused(known);
     CHECK(refused.feed("HTTP/1.1 407 No\r\n\r\n").error().message ==
           "the proxy p:3128 wants other credentials than those in its URL (407)");
-    
 }
