@@ -182,7 +182,9 @@ std::optional<rt::Duration> Client::next_attempt(Attempts& attempts, const Error
             return std::nullopt;
         return rt::Duration::zero();
     }
-    if (error.http_status != 429 && !(error.http_status == 503 && error.retry_after))
+    const bool asked_to_wait =
+        error.http_status == 429 || (error.http_status == 503 && error.retry_after);
+    if (!asked_to_wait)
         return std::nullopt;
     // To come earlier than asked would be no help: what is asked for longer is the caller's to
     // wait for.

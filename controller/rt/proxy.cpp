@@ -170,41 +170,38 @@ void ProxyPolicy::except(std::string_view no_proxy) {
 
 // What can't be read is skipped, as in Go: an entry of another program's dialect excepts nothing.
 std::optional<ProxyPolicy::Exception> ProxyPolicy::parse_exception(std::string_view entry) {
+    if (const auto slash = entry.find('/'); slash != std::string_view::npos)
+        return parse_network(entry.substr(0, slash), entry.substr(slash + 1));
     Exception out;
-    if (const auto slash = entry.find('/'); slash != std::string_view::npos) {
-        const auto address = entry.substr(0, slash);
-        const unsigned offset = address.find(':') == std::string_view::npos ? 96 : 0;
-        const auto bits = entry.substr(slash + 1);
-        unsigned length = 0;
-        const auto [end, failed] = std::from_chars(bits.data(), bits.data() + bits.size(), length);
-        out.base = address_bytes(address);
-        if (out.base.empty() || failed != std::errc() || end != bits.data() + bits.size() ||
-            length > 128 - offset)
-            return std::nullopt;
-        out.prefix_bits = offset + length;
-        return out;
-    }
-    out.base = address_bytes(entry); // a bare IPv6 address has no port
+    out.base = address_bytes(entry); // a bare IPv6 address looks like a name with a port
     if (!out.base.empty())
         return out;
-    const bool bracketed = entry.starts_with('[');
-    const auto colon = entry.rfind(':');
-    std::string_view host = entry.substr(0, colon);
-    if (bracketed && !host.ends_with(']')) // "[::1]" without a port
-        host = entry;
-    else if (colon != std::string_view::npos && !(out.port = parse_port(entry.substr(colon + 1))))
+    if (entry.starts_with("*."))
+        entry.remove_prefix(1);
+    const auto [authority, fault] = parse_authority(entry);
+    if (fault)
         return std::nullopt;
-    if (bracketed)
-        host = host.substr(1, host.size() - 2);
-    out.base = address_bytes(host);
-    if (!out.base.empty() || bracketed)
-        return out.base.empty() ? std::nullopt : std::optional(out);
-    if (host.starts_with("*."))
-        host.remove_prefix(1);
-    if (host.empty())
+    out.port = authority.port;
+    out.base = address_bytes(authority.host);
+    if (!out.base.empty())
+        return out;
+    out.with_host = !authority.host.starts_with('.');
+    out.suffix = (out.with_host ? "." : "") + authority.host;
+    return out;
+}
+
+std::optional<ProxyPolicy::Exception> ProxyPolicy::parse_network(std::string_view address,
+                                                                 std::string_view prefix_length) {
+    constexpr unsigned address_bits = 128;
+    const unsigned offset = address.find(':') == std::string_view::npos ? 96 : 0;
+    const auto* const end = prefix_length.data() + prefix_length.size();
+    unsigned bits = 0;
+    const auto [rest, failed] = std::from_chars(prefix_length.data(), end, bits);
+    Exception out;
+    out.base = address_bytes(address);
+    if (out.base.empty() || failed != std::errc() || rest != end || bits > address_bits - offset)
         return std::nullopt;
-    out.with_host = !host.starts_with('.');
-    out.suffix = (out.with_host ? "." : "") + std::string(host);
+    out.prefix_bits = offset + bits;
     return out;
 }
 

@@ -59,6 +59,8 @@ class ProxyPolicy {
     };
 
     static std::optional<Exception> parse_exception(std::string_view entry);
+    static std::optional<Exception> parse_network(std::string_view address,
+                                                  std::string_view prefix_length);
     void except(std::string_view no_proxy);
 
     std::shared_ptr<const Proxy> proxy_;
