@@ -164,6 +164,8 @@ Result<void> ResponseParser::Impl::advance() {
     if (!parser->is_header_done())
         return {};
     const int status = static_cast<int>(parser->get().result_int());
+    if (status < 100)
+        return make_error(ErrorClass::unavailable, "malformed HTTP answer: no such status");
     if (status == 101)
         return make_error(ErrorClass::unavailable, "the answer changes to another protocol");
     if (status < 200) {

@@ -79,6 +79,8 @@ TEST_CASE("codec: interim answers are skipped") {
     for (int i = 0; i < 17; ++i)
         endless += "HTTP/1.1 103 Early Hints\r\n\r\n";
     CHECK(error_of(endless, Encoding::identity) == "too many interim answers");
+    CHECK(error_of("HTTP/1.1 031 What\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", Encoding::identity) ==
+          "malformed HTTP answer: no such status");
     CHECK(error_of("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", Encoding::identity) ==
           "the answer changes to another protocol");
 }
