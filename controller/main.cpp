@@ -8,6 +8,7 @@
 #include "options.hpp"
 #include "reconcile/controller.hpp"
 #include "rt/deadline.hpp"
+#include "rt/proxy.hpp"
 #include "rt/system_runtime.hpp"
 #include "version.hpp"
 #include "wiping_heap.hpp"
@@ -270,11 +271,20 @@ int run_operator(const Options& options) {
         std::cerr << config.error().message << '\n';
         return 1;
     }
+    auto proxies = rt::ProxyPolicy::from_environment(environment_variable);
+    if (!proxies) {
+        std::cerr << proxies.error().message << '\n';
+        return 1;
+    }
+    // As in client-go, a kubeconfig's proxy-url wins.
+    if (!config->proxy && config->server.scheme == kube::Scheme::https)
+        config->proxy = proxies->proxy_for(config->server.host, config->server.port);
     reconcile::Settings settings{.allowed_hosts = *hosts,
                                  .allow_http = options.insecure_allow_http,
                                  .namespaces = options.namespaces,
                                  .operator_namespace = options.operator_namespace,
-                                 .user_agent = std::string("omni-connection-operator/") + version};
+                                 .user_agent = std::string("omni-connection-operator/") + version,
+                                 .proxies = std::move(*proxies)};
     if (settings.operator_namespace.empty())
         settings.operator_namespace =
             config->source == "in-cluster" && !config->default_namespace.empty()

@@ -116,7 +116,9 @@ std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
         app.parse(std::move(arguments));
     } catch (const CLI::CallForHelp&) {
         return Exit{.text = app.help() + "\nEvery flag can be given in the environment too: "
-                                         "--log-level as OMNI_CONNECTION_OPERATOR_LOG_LEVEL.\n"};
+                                         "--log-level as OMNI_CONNECTION_OPERATOR_LOG_LEVEL.\n"
+                                         "HTTPS_PROXY and NO_PROXY say how Omni and the Kubernetes "
+                                         "API server are reached.\n"};
     } catch (const CLI::ParseError& error) {
         return Exit{.code = 2, .text = std::string(error.what()) + "; see --help\n"};
     }

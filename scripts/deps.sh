@@ -7,7 +7,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 packages=(
     # to build
     clang-16 lld-16 cmake ninja-build ccache git
-    libboost1.81-dev libssl-dev libyaml-cpp-dev rapidjson-dev prometheus-cpp-dev libcli11-dev
+    libboost1.81-dev libssl-dev zlib1g-dev libyaml-cpp-dev rapidjson-dev prometheus-cpp-dev libcli11-dev
     # to test, with sanitizers, and a control plane (Go, where it is missing, needs venv)
     doctest-dev libclang-rt-16-dev python3 python3-pytest python3-venv openssl ca-certificates
     # to lint

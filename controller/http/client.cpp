@@ -9,9 +9,10 @@ namespace {
 
 constexpr std::size_t read_chunk = 16 * 1024;
 
-// Reads until `enough(parser)`. The buffer may hold a Secret.
+// Reads until `enough(parser)`. The buffer may hold a Secret. `answered` becomes true with the
+// first byte.
 template<class Enough>
-asio::awaitable<Result<void>> read_until(rt::Stream& stream, ResponseParser& parser,
+asio::awaitable<Result<void>> read_until(rt::Stream& stream, ResponseParser& parser, bool& answered,
                                          Enough enough) {
     SecretBytes buffer;
     buffer.resize(read_chunk);
@@ -19,6 +20,7 @@ asio::awaitable<Result<void>> read_until(rt::Stream& stream, ResponseParser& par
         auto size = co_await stream.read_some({buffer.data(), buffer.size()});
         if (!size)
             co_return size.error();
+        answered |= *size != 0;
         auto fed = *size == 0 ? parser.finish() : parser.feed(buffer.expose().substr(0, *size));
         if (!fed)
             co_return fed.error();
@@ -34,10 +36,12 @@ ResponseStream::ResponseStream(std::unique_ptr<rt::Stream> stream, ResponseParse
 asio::awaitable<Result<SecretBytes>> ResponseStream::read() {
     auto bytes = parser_.take_body();
     while (bytes.empty() && !parser_.done()) {
+        bool answered = false;
         bool first = true;
-        auto some = co_await read_until(*stream_, parser_, [&first](const ResponseParser&) {
-            return !std::exchange(first, false);
-        });
+        auto some =
+            co_await read_until(*stream_, parser_, answered, [&first](const ResponseParser&) {
+                return !std::exchange(first, false);
+            });
         if (!some)
             co_return some.error();
         bytes = parser_.take_body();
@@ -50,6 +54,7 @@ Client::Client(rt::Runtime& runtime, rt::Endpoint endpoint, ClientOptions option
 
 void Client::set_endpoint(rt::Endpoint endpoint) {
     endpoint_ = std::move(endpoint);
+    ++generation_;
     idle_.clear();
 }
 
@@ -71,57 +76,84 @@ asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::open(Request re
 }
 
 asio::awaitable<Result<Response>> Client::exchange(Request request, Progress& progress) {
-    auto stream = co_await take_stream();
-    if (!stream)
-        co_return stream.error();
-    const SecretBytes bytes = serialize(request, endpoint_.authority(), options_.user_agent);
-    progress.sent = Sent::maybe;
-    if (auto written = co_await (*stream)->write(bytes.expose()); !written)
+    auto connection = co_await take_connection();
+    if (!connection)
+        co_return connection.error();
+    const Origin origin = connection->origin;
+    auto response = co_await ask(std::move(*connection), request, progress);
+    // A server may close an idle connection at any time, also while a request is on its way.
+    const bool stale = !response && origin == Origin::pooled && !progress.answered;
+    if (!stale || request.method != "GET")
+        co_return response;
+    auto fresh = co_await connect();
+    if (!fresh)
+        co_return fresh.error();
+    co_return co_await ask(std::move(*fresh), request, progress);
+}
+
+asio::awaitable<Result<Response>> Client::ask(Connection connection, const Request& request,
+                                              Progress& progress) {
+    if (auto written = co_await write(*connection.stream, request, progress); !written)
         co_return written.error();
-    ResponseParser parser(options_.body_limit);
-    auto read =
-        co_await read_until(**stream, parser, [](const ResponseParser& p) { return p.done(); });
+    ResponseParser parser(options_.body_limit, request.accept_encoding);
+    auto read = co_await read_until(*connection.stream, parser, progress.answered,
+                                    [](const ResponseParser& p) { return p.done(); });
     if (!read)
         co_return read.error();
     Response response;
     static_cast<ResponseHead&>(response) = parser.head();
     response.body = parser.take_body();
     if (response.keep_alive)
-        give_back(std::move(*stream));
+        give_back(std::move(connection));
     co_return response;
 }
 
 asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::start(Request request,
                                                                        Progress& progress) {
     // A watch keeps its connection for minutes: it takes none from the pool.
-    auto stream = co_await runtime_.connect(endpoint_);
-    if (!stream)
-        co_return stream.error();
-    const SecretBytes bytes = serialize(request, endpoint_.authority(), options_.user_agent);
-    progress.sent = Sent::maybe;
-    if (auto written = co_await (*stream)->write(bytes.expose()); !written)
+    auto connection = co_await connect();
+    if (!connection)
+        co_return connection.error();
+    if (auto written = co_await write(*connection->stream, request, progress); !written)
         co_return written.error();
-    ResponseParser parser(0);
-    auto read = co_await read_until(**stream, parser,
+    ResponseParser parser(0, request.accept_encoding);
+    auto read = co_await read_until(*connection->stream, parser, progress.answered,
                                     [](const ResponseParser& p) { return p.head_done(); });
     if (!read)
         co_return read.error();
-    co_return std::make_unique<ResponseStream>(std::move(*stream), std::move(parser));
+    co_return std::make_unique<ResponseStream>(std::move(connection->stream), std::move(parser));
 }
 
-asio::awaitable<Result<std::unique_ptr<rt::Stream>>> Client::take_stream() {
+asio::awaitable<Result<void>> Client::write(rt::Stream& stream, const Request& request,
+                                            Progress& progress) {
+    const SecretBytes bytes = serialize(request, endpoint_.authority(), options_.user_agent);
+    progress.sent = Sent::maybe;
+    co_return co_await stream.write(bytes.expose());
+}
+
+asio::awaitable<Result<Client::Connection>> Client::connect() {
+    const int generation = generation_;
+    auto stream = co_await runtime_.connect(endpoint_);
+    if (!stream)
+        co_return stream.error();
+    co_return Connection{std::move(*stream), Origin::fresh, generation};
+}
+
+asio::awaitable<Result<Client::Connection>> Client::take_connection() {
     while (!idle_.empty()) {
         Idle candidate = std::move(idle_.back());
         idle_.pop_back();
         const bool fresh = runtime_.now() - candidate.since < options_.idle_timeout;
         if (fresh && candidate.stream->idle_and_open())
-            co_return std::move(candidate.stream);
+            co_return Connection{std::move(candidate.stream), Origin::pooled, generation_};
     }
-    co_return co_await runtime_.connect(endpoint_);
+    co_return co_await connect();
 }
 
-void Client::give_back(std::unique_ptr<rt::Stream> stream) {
-    idle_.push_back({std::move(stream), runtime_.now()});
+void Client::give_back(Connection connection) {
+    if (connection.generation != generation_)
+        return;
+    idle_.push_back({std::move(connection.stream), runtime_.now()});
     if (idle_.size() > options_.max_idle)
         idle_.pop_front();
 }

@@ -41,7 +41,8 @@ class Client {
     Client(rt::Runtime& runtime, rt::Endpoint endpoint, ClientOptions options);
 
     // One request, one whole answer (of any status), within `deadline` in all. The error's `sent`
-    // says whether a byte of the request may have left.
+    // says whether a byte of the request may have left. A GET that meets a connection which the
+    // server closed while it was idle is sent once more; nothing else is ever repeated.
     asio::awaitable<Result<Response>> send(Request request, rt::Duration deadline);
 
     // The head within `deadline`, the body by the caller.
@@ -50,10 +51,19 @@ class Client {
 
     [[nodiscard]] const rt::Endpoint& endpoint() const { return endpoint_; }
 
-    // For new connections: a rotated CA or client certificate. Idle connections are closed.
+    // For new connections: a rotated CA or client certificate. Idle connections are closed, and
+    // those in use are not used again.
     void set_endpoint(rt::Endpoint endpoint);
 
   private:
+    enum class Origin { fresh, pooled };
+
+    struct Connection {
+        std::unique_ptr<rt::Stream> stream;
+        Origin origin = Origin::fresh;
+        int generation = 0; // of the endpoint
+    };
+
     struct Idle {
         std::unique_ptr<rt::Stream> stream;
         rt::TimePoint since;
@@ -62,16 +72,24 @@ class Client {
     // Lives in the caller's frame: it stays readable when the deadline cancels the request.
     struct Progress {
         Sent sent = Sent::no;
+        bool answered = false; // at least one byte
     };
 
     asio::awaitable<Result<Response>> exchange(Request request, Progress& progress);
+    asio::awaitable<Result<Response>> ask(Connection connection, const Request& request,
+                                          Progress& progress);
     asio::awaitable<Result<std::unique_ptr<ResponseStream>>> start(Request request,
                                                                    Progress& progress);
-    asio::awaitable<Result<std::unique_ptr<rt::Stream>>> take_stream();
-    void give_back(std::unique_ptr<rt::Stream> stream);
+    asio::awaitable<Result<void>> write(rt::Stream& stream, const Request& request,
+                                        Progress& progress);
+    asio::awaitable<Result<Connection>> connect();
+    // A pooled one, if there is any.
+    asio::awaitable<Result<Connection>> take_connection();
+    void give_back(Connection connection);
 
     rt::Runtime& runtime_;
     rt::Endpoint endpoint_;
+    int generation_ = 0; // counts endpoints
     ClientOptions options_;
     std::list<Idle> idle_; // the most recently used one at the back
 };

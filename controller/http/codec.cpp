@@ -1,6 +1,7 @@
 #include "http/codec.hpp"
 
 #include "base/text.hpp"
+#include "http/inflate.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/buffers_range.hpp>
@@ -15,6 +16,7 @@ namespace beast_http = boost::beast::http;
 using boost::system::error_code;
 
 constexpr std::uint32_t max_head_bytes = 64 * 1024;
+constexpr int max_interim_answers = 16;
 
 // A Beast body that collects into SecretBytes, which wipes what it outgrows.
 struct SecretBody {
@@ -96,6 +98,8 @@ SecretBytes serialize(const Request& request, std::string_view authority,
     append_header(out, "User-Agent", user_agent);
     for (const auto& [name, value] : request.headers)
         append_header(out, name, value);
+    if (request.accept_encoding == Encoding::gzip)
+        append_header(out, "Accept-Encoding", "gzip");
     if (!request.bearer.empty()) {
         out.append("Authorization: Bearer ");
         out.append(request.bearer.expose());
@@ -110,37 +114,103 @@ SecretBytes serialize(const Request& request, std::string_view authority,
 }
 
 struct ResponseParser::Impl {
-    beast_http::response_parser<SecretBody> parser;
+    using Parser = beast_http::response_parser<SecretBody>;
+
+    Impl(std::size_t most, Encoding asked) : body_limit(most), accepted(asked) { begin(); }
+
+    std::size_t body_limit;
+    Encoding accepted;
+    std::optional<Parser> parser; // made anew after an interim answer
     SecretBytes held; // an incomplete head or chunk head, which Beast wants again in one piece
+    std::optional<Inflater> inflater;
+    SecretBytes unpacked; // with an inflater; else the body stays in the parser
+    bool head_checked = false;
+    int interim_answers = 0;
+
+    void begin() {
+        parser.emplace();
+        parser->eager(true);
+        parser->header_limit(max_head_bytes);
+        if (body_limit == 0)
+            parser->body_limit(boost::none);
+        else
+            parser->body_limit(body_limit);
+    }
+
+    // After each step of the parser.
+    Result<void> advance();
+    Result<void> check_encoding();
 };
 
-ResponseParser::ResponseParser(std::size_t body_limit) : impl_(std::make_unique<Impl>()) {
-    impl_->parser.eager(true);
-    impl_->parser.header_limit(max_head_bytes);
-    if (body_limit == 0)
-        impl_->parser.body_limit(boost::none);
-    else
-        impl_->parser.body_limit(body_limit);
+Result<void> ResponseParser::Impl::check_encoding() {
+    head_checked = true;
+    const auto field = parser->get().find(beast_http::field::content_encoding);
+    if (field == parser->get().end())
+        return {};
+    const std::string encoding = to_lower({field->value().data(), field->value().size()});
+    if (encoding.empty() || encoding == "identity")
+        return {};
+    if (accepted != Encoding::gzip)
+        return make_error(ErrorClass::unavailable,
+                          "the answer has a Content-Encoding that was not asked for");
+    if (encoding != "gzip" && encoding != "x-gzip")
+        return make_error(ErrorClass::unavailable,
+                          "the answer has another Content-Encoding than gzip");
+    inflater.emplace(body_limit);
+    return {};
 }
+
+Result<void> ResponseParser::Impl::advance() {
+    if (!parser->is_header_done())
+        return {};
+    const int status = static_cast<int>(parser->get().result_int());
+    if (status < 100)
+        return make_error(ErrorClass::unavailable, "malformed HTTP answer: no such status");
+    if (status == 101)
+        return make_error(ErrorClass::unavailable, "the answer changes to another protocol");
+    if (status < 200) {
+        if (++interim_answers > max_interim_answers)
+            return make_error(ErrorClass::unavailable, "too many interim answers");
+        begin();
+        return {};
+    }
+    if (!head_checked)
+        if (auto checked = check_encoding(); !checked)
+            return checked;
+    if (!inflater)
+        return {};
+    const SecretBytes packed = std::exchange(parser->get().body(), SecretBytes());
+    if (auto fed = inflater->feed(packed.expose(), unpacked); !fed)
+        return fed;
+    if (parser->is_done() && !inflater->complete())
+        return make_error(ErrorClass::unavailable, "the compressed answer was cut short");
+    return {};
+}
+
+ResponseParser::ResponseParser(std::size_t body_limit, Encoding accepted)
+    : impl_(std::make_unique<Impl>(body_limit, accepted)) {}
 
 ResponseParser::~ResponseParser() = default;
 ResponseParser::ResponseParser(ResponseParser&&) noexcept = default;
 ResponseParser& ResponseParser::operator=(ResponseParser&&) noexcept = default;
 
 Result<void> ResponseParser::feed(std::string_view bytes) {
-    auto& [parser, held] = *impl_;
+    auto& parser = impl_->parser;
+    SecretBytes& held = impl_->held;
     held.append(bytes);
     while (!held.empty()) {
-        if (parser.is_done())
+        if (parser->is_done())
             return make_error(ErrorClass::unavailable, "bytes after the end of the answer");
         error_code ec;
         const auto all = held.expose();
-        const std::size_t used = parser.put(boost::asio::buffer(all.data(), all.size()), ec);
+        const std::size_t used = parser->put(boost::asio::buffer(all.data(), all.size()), ec);
         held.erase_front(used);
-        if (ec == beast_http::error::need_more)
-            return held.size() > max_head_bytes ? Result<void>(malformed(ec)) : Result<void>();
-        if (ec)
+        if (ec && ec != beast_http::error::need_more)
             return malformed(ec);
+        if (auto advanced = impl_->advance(); !advanced)
+            return advanced;
+        if (ec)
+            return held.size() > max_head_bytes ? Result<void>(malformed(ec)) : Result<void>();
         if (used == 0)
             return {};
     }
@@ -148,7 +218,7 @@ Result<void> ResponseParser::feed(std::string_view bytes) {
 }
 
 Result<void> ResponseParser::finish() {
-    auto& parser = impl_->parser;
+    auto& parser = *impl_->parser;
     if (parser.is_done())
         return {};
     error_code ec;
@@ -158,22 +228,22 @@ Result<void> ResponseParser::finish() {
         return make_error(ErrorClass::unavailable, parser.got_some()
                                                        ? "the answer was cut short"
                                                        : "the connection was closed unanswered");
-    return {};
+    return impl_->advance();
 }
 
 bool ResponseParser::head_done() const {
-    return impl_->parser.is_header_done();
+    return impl_->parser->is_header_done();
 }
 
 bool ResponseParser::done() const {
-    return impl_->parser.is_done();
+    return impl_->parser->is_done();
 }
 
 ResponseHead ResponseParser::head() const {
     ResponseHead head;
-    const auto& message = impl_->parser.get();
+    const auto& message = impl_->parser->get();
     head.status = static_cast<int>(message.result_int());
-    head.keep_alive = impl_->parser.keep_alive();
+    head.keep_alive = impl_->parser->keep_alive();
     for (const auto& field : message)
         head.headers.emplace_back(
             to_lower({field.name_string().data(), field.name_string().size()}),
@@ -182,7 +252,8 @@ ResponseHead ResponseParser::head() const {
 }
 
 SecretBytes ResponseParser::take_body() {
-    return std::exchange(impl_->parser.get().body(), SecretBytes());
+    SecretBytes& body = impl_->inflater ? impl_->unpacked : impl_->parser->get().body();
+    return std::exchange(body, SecretBytes());
 }
 
 } // namespace oco::http

@@ -12,11 +12,13 @@ namespace oco::http {
 SecretBytes serialize(const Request& request, std::string_view authority,
                       std::string_view user_agent);
 
-// Reads one answer from bytes as they come. Chunked bodies are put together.
+// Reads one answer from bytes as they come. Chunked bodies are put together, gzip is unpacked, and
+// interim answers (100, 103) are skipped.
 class ResponseParser {
   public:
-    // `body_limit` in bytes; 0: none (a watch, whose body the caller takes away as it comes).
-    explicit ResponseParser(std::size_t body_limit);
+    // `body_limit` in bytes, packed and unpacked; 0: none (a watch, whose body the caller takes
+    // away as it comes). `accepted` is what the request asked for.
+    explicit ResponseParser(std::size_t body_limit, Encoding accepted = Encoding::identity);
     ~ResponseParser();
     ResponseParser(ResponseParser&&) noexcept;
     ResponseParser& operator=(ResponseParser&&) noexcept;

@@ -12,12 +12,19 @@ namespace oco::http {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+// How an answer's body may be encoded. An encoding that was not asked for is an error.
+enum class Encoding { identity, gzip };
+
 struct Request {
     std::string method = "GET";
     std::string target = "/"; // path and query, percent-encoded
-    Headers headers;          // beside Host, Authorization, Content-Length and User-Agent
+    Headers headers;          // beside Host, Authorization, Content-Length, Accept-Encoding and
+                              // User-Agent
     SecretBytes bearer;       // empty: no Authorization
     SecretBytes body;
+    // What is asked for is unpacked. Not for answers with a credential in them: their size would
+    // tell of it.
+    Encoding accept_encoding = Encoding::identity;
 };
 
 // Names are lower case.

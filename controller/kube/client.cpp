@@ -1,15 +1,15 @@
 #include "kube/client.hpp"
 
 #include "base/text.hpp"
-#include "kube/config_files.hpp"
 
 #include <charconv>
 
 namespace oco::kube {
 namespace {
 
-// Kubelets renew a bound token at 80 % of its life, of at least ten minutes.
-constexpr rt::Duration token_reread_interval = std::chrono::minutes(1);
+constexpr int max_pauses = 3;
+constexpr rt::Duration longest_pause = std::chrono::seconds(10);
+constexpr std::chrono::seconds default_pause{1};
 
 std::string_view accept_header(Accept accept) {
     switch (accept) {
@@ -48,27 +48,11 @@ ErrorClass class_of(int status) {
     }
 }
 
-Result<rt::Endpoint> endpoint_of(const ClientConfig& config) {
-    if (!config.proxy_url.empty())
-        return make_error(ErrorClass::invalid,
-                          config.source + ": proxy-url is not supported; use a cluster entry "
-                                          "without it, or reach the API server directly");
-    rt::Endpoint endpoint{.host = config.server.host, .port = config.server.port};
-    if (config.server.scheme == Scheme::http)
-        return endpoint;
-    rt::TlsOptions options{.verify =
-                               config.verify == Verify::none ? rt::Verify::none : rt::Verify::peer,
-                           .extra_ca_pem = config.ca_pem,
-                           .system_roots = config.ca_pem.empty() ? rt::TlsOptions::SystemRoots::yes
-                                                                 : rt::TlsOptions::SystemRoots::no,
-                           .client_certificate_pem = config.client_certificate_pem,
-                           .client_key_pem = config.client_key_pem.clone()};
-    auto tls = rt::make_tls_context(options);
-    if (!tls)
-        return make_error(tls.error().kind, config.source + ": " + tls.error().message);
-    endpoint.tls = *tls;
-    endpoint.tls_server_name = config.tls_server_name;
-    return endpoint;
+// Of Secrets nothing is asked for compressed: not their values, whose size would tell of them, nor
+// their metadata, since an annotation of kubectl's may hold a whole Secret.
+bool names_secrets(std::string_view target) {
+    const std::string path = std::string(target.substr(0, target.find('?'))) + "/";
+    return path.starts_with("/api/v1/") && path.find("/secrets/") != std::string::npos;
 }
 
 } // namespace
@@ -101,17 +85,15 @@ Error status_error(std::string_view what, const http::Response& response) {
 
 Result<std::unique_ptr<Client>> Client::make(rt::Runtime& runtime, ClientConfig config,
                                              FileReader read_file, RequestObserver observer) {
-    auto endpoint = endpoint_of(config);
-    if (!endpoint)
-        return endpoint.error();
-    return std::unique_ptr<Client>(new Client(runtime, std::move(config), std::move(read_file),
-                                              std::move(observer), std::move(*endpoint)));
+    auto access = ClientAccess::make(std::move(config), std::move(read_file));
+    if (!access)
+        return access.error();
+    return std::unique_ptr<Client>(new Client(runtime, std::move(*access), std::move(observer)));
 }
 
-Client::Client(rt::Runtime& runtime, ClientConfig config, FileReader read_file,
-               RequestObserver observer, rt::Endpoint endpoint)
-    : runtime_(runtime), config_(std::move(config)), read_file_(std::move(read_file)),
-      observer_(std::move(observer)), http_(runtime, std::move(endpoint), {.max_idle = 8}) {}
+Client::Client(rt::Runtime& runtime, ClientAccess access, RequestObserver observer)
+    : runtime_(runtime), access_(std::move(access)), observer_(std::move(observer)),
+      http_(runtime, access_.endpoint(), {.max_idle = 8}) {}
 
 asio::awaitable<Result<json::Document>> Client::get(std::string target, Accept accept) {
     return call("GET", std::move(target), {}, {}, accept);
@@ -139,66 +121,95 @@ asio::awaitable<Result<json::Document>> Client::patch_status(const Resource& res
 asio::awaitable<Result<json::Document>> Client::call(std::string method, std::string target,
                                                      std::string body, std::string content_type,
                                                      Accept accept) {
-    for (const Token token : {Token::cached, Token::fresh}) {
-        refresh_token(token);
+    Attempts attempts{.deadline = runtime_.now() + request_deadline};
+    for (;;) {
+        refresh(ClientAccess::Files::when_due);
         http::Request outgoing = request(method, target, accept);
         if (!body.empty()) {
             outgoing.headers.emplace_back("Content-Type", content_type);
             outgoing.body = SecretBytes(body);
         }
+        const auto used = http_.endpoint().tls;
         const auto started = runtime_.now();
-        auto response = co_await http_.send(std::move(outgoing), request_deadline);
+        auto response = co_await http_.send(std::move(outgoing), attempts.deadline - started);
         observer_(method, response ? response->status : 0, runtime_.now() - started);
-        if (!response)
-            co_return response.error();
-        // A token that was just rotated deserves one more try with the file's newest.
-        if (response->status == 401 && token == Token::cached && !config_.token_file.empty())
-            continue;
-        if (response->status < 200 || response->status >= 300)
-            co_return status_error(std::string(method).append(" ").append(target), *response);
-        co_return json::parse(response->body.expose());
+        if (response && response->status >= 200 && response->status < 300)
+            co_return json::parse(response->body.expose());
+        const Error error =
+            response ? status_error(std::string(method).append(" ").append(target), *response)
+                     : response.error();
+        const auto pause = next_attempt(attempts, error, used);
+        if (!pause)
+            co_return error;
+        co_await runtime_.sleep(*pause);
     }
-    co_return make_error(ErrorClass::unauthorized, "unreachable");
 }
 
 asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Client::watch(std::string target,
                                                                              Accept accept) {
-    refresh_token(Token::cached);
-    const auto started = runtime_.now();
-    auto stream = co_await http_.open(request("GET", target, accept), request_deadline);
-    observer_("WATCH", stream ? (*stream)->head().status : 0, runtime_.now() - started);
-    if (!stream)
-        co_return stream.error();
-    if ((*stream)->head().status == 200)
-        co_return std::move(*stream);
-    http::Response answer;
-    static_cast<http::ResponseHead&>(answer) = (*stream)->head();
-    if (answer.status == 401)
-        refresh_token(Token::fresh);
-    co_return status_error("watch of " + target, answer);
+    Attempts attempts{.deadline = runtime_.now() + request_deadline};
+    for (;;) {
+        refresh(ClientAccess::Files::when_due);
+        const auto used = http_.endpoint().tls;
+        const auto started = runtime_.now();
+        auto stream =
+            co_await http_.open(request("GET", target, accept), attempts.deadline - started);
+        observer_("WATCH", stream ? (*stream)->head().status : 0, runtime_.now() - started);
+        if (stream && (*stream)->head().status == 200)
+            co_return std::move(*stream);
+        http::Response answer;
+        if (stream)
+            static_cast<http::ResponseHead&>(answer) = (*stream)->head();
+        const Error error = stream ? status_error("watch of " + target, answer) : stream.error();
+        stream = Error(error); // its connection is not needed while we wait
+        const auto pause = next_attempt(attempts, error, used);
+        if (!pause)
+            co_return error;
+        co_await runtime_.sleep(*pause);
+    }
+}
+
+std::optional<rt::Duration> Client::next_attempt(Attempts& attempts, const Error& error,
+                                                 const std::shared_ptr<rt::TlsContext>& used) {
+    const bool untrusted = error.kind == ErrorClass::tls;
+    if (untrusted || error.http_status == 401) {
+        if (attempts.refreshed || !access_.has_files())
+            return std::nullopt;
+        attempts.refreshed = true;
+        refresh(ClientAccess::Files::now);
+        // With the same CAs it would fail the same way.
+        if (untrusted && http_.endpoint().tls == used)
+            return std::nullopt;
+        return rt::Duration::zero();
+    }
+    const bool asked_to_wait =
+        error.http_status == 429 || (error.http_status == 503 && error.retry_after);
+    if (!asked_to_wait)
+        return std::nullopt;
+    // To come earlier than asked would be no help: what is asked for longer is the caller's to
+    // wait for.
+    const rt::Duration pause = error.retry_after.value_or(default_pause);
+    if (++attempts.pauses > max_pauses || pause > longest_pause ||
+        runtime_.now() + pause >= attempts.deadline)
+        return std::nullopt;
+    return pause;
 }
 
 http::Request Client::request(std::string_view method, std::string_view target,
                               Accept accept) const {
     http::Request out;
     out.method = method;
-    out.target = config_.server.path_prefix + std::string(target);
+    out.target = config().server.path_prefix + std::string(target);
     out.headers.emplace_back("Accept", accept_header(accept));
-    out.bearer = config_.token.clone();
+    out.bearer = access_.token().clone();
+    if (method == "GET" && !names_secrets(target))
+        out.accept_encoding = http::Encoding::gzip;
     return out;
 }
 
-void Client::refresh_token(Token wanted) {
-    if (config_.token_file.empty())
-        return;
-    if (wanted == Token::cached && token_read_ != rt::TimePoint{} &&
-        runtime_.now() - token_read_ < token_reread_interval)
-        return;
-    token_read_ = runtime_.now();
-    // A file that is caught half-written is no token: the old one serves on.
-    if (auto token = read_file_(config_.token_file);
-        token && is_bearer_token(trim(token->expose())))
-        config_.token = SecretBytes(trim(token->expose()));
+void Client::refresh(ClientAccess::Files files) {
+    if (access_.refresh(runtime_.now(), files) == ClientAccess::Changed::endpoint)
+        http_.set_endpoint(access_.endpoint());
 }
 
 } // namespace oco::kube

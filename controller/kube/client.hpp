@@ -4,7 +4,7 @@
 
 #include "base/json.hpp"
 #include "http/client.hpp"
-#include "kube/config.hpp"
+#include "kube/client_access.hpp"
 #include "kube/object.hpp"
 
 #include <functional>
@@ -35,12 +35,15 @@ inline const Resource omni_connections{
 
 // For rest_client_* metrics. `code` 0: no answer.
 using RequestObserver = std::function<void(std::string_view method, int code, rt::Duration took)>;
-using FileReader = std::function<Result<SecretBytes>(const std::string& path)>;
 
+// For all attempts at one request.
 inline constexpr rt::Duration request_deadline = std::chrono::seconds(15);
 
 enum class Accept { object, metadata_only, metadata_list_only };
 
+// Every request ends within `request_deadline`. It is sent once more after a 401 and after a server
+// that is not trusted, with credentials and CAs read anew, and up to three times when the server
+// asks to come back in at most ten seconds (429, or 503 with Retry-After): neither was carried out.
 class Client {
   public:
     // The error is the configuration's (a bad certificate).
@@ -60,26 +63,33 @@ class Client {
     asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> watch(std::string target,
                                                                          Accept accept);
 
-    [[nodiscard]] const ClientConfig& config() const { return config_; }
+    [[nodiscard]] const ClientConfig& config() const { return access_.config(); }
 
   private:
-    Client(rt::Runtime& runtime, ClientConfig config, FileReader read_file,
-           RequestObserver observer, rt::Endpoint endpoint);
+    // What one request has used up of its attempts.
+    struct Attempts {
+        rt::TimePoint deadline;
+        bool refreshed = false;
+        int pauses = 0;
+    };
+
+    Client(rt::Runtime& runtime, ClientAccess access, RequestObserver observer);
 
     asio::awaitable<Result<json::Document>> call(std::string method, std::string target,
                                                  std::string body, std::string content_type,
                                                  Accept accept);
     [[nodiscard]] http::Request request(std::string_view method, std::string_view target,
                                         Accept accept) const;
-    enum class Token { cached, fresh };
-    void refresh_token(Token wanted);
+    void refresh(ClientAccess::Files files);
+    // How long to wait before it is sent once more; nullopt: the error stands. `used` is the trust
+    // that the attempt relied on.
+    std::optional<rt::Duration> next_attempt(Attempts& attempts, const Error& error,
+                                             const std::shared_ptr<rt::TlsContext>& used);
 
     rt::Runtime& runtime_;
-    ClientConfig config_;
-    FileReader read_file_;
+    ClientAccess access_;
     RequestObserver observer_;
     http::Client http_;
-    rt::TimePoint token_read_{};
 };
 
 // The error for an answer that is no 2xx; `what` is "GET /api/..." or the like.

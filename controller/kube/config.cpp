@@ -4,6 +4,7 @@
 #include "kube/config_files.hpp"
 #include "kube/kubeconfig.hpp"
 #include "kube/kubeconfig_resolve.hpp"
+#include "rt/authority.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -41,8 +42,8 @@ Result<ClientConfig> in_cluster(const Environment& environment) {
     ClientConfig config;
     config.source = "in-cluster";
     const std::string host = variable(environment, "KUBERNETES_SERVICE_HOST");
-    const auto port = parse_port(variable(environment, "KUBERNETES_SERVICE_PORT"));
-    if (!is_host(host) || !port)
+    const auto port = rt::parse_port(variable(environment, "KUBERNETES_SERVICE_PORT"));
+    if (!rt::is_host(host) || !port)
         return invalid("in-cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be a "
                        "host and a port: unset them or name a --kubeconfig");
     config.server = {

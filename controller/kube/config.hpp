@@ -4,8 +4,10 @@
 #include "base/result.hpp"
 #include "base/secret_bytes.hpp"
 #include "kube/server_url.hpp"
+#include "rt/proxy.hpp"
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -22,14 +24,17 @@ struct ClientConfig {
     // renews its CA. Both empty: the system's roots.
     std::string ca_pem;
     std::string ca_file;
-    // Both or neither.
+    // Both or neither; and the paths of those that came from files.
     std::string client_certificate_pem;
     SecretBytes client_key_pem;
+    std::string client_certificate_file;
+    std::string client_key_file;
     // Both empty: no bearer token. With a `token_file`, `token` is what to send until the file,
     // which is rotated, is read again; after that the file has precedence.
     SecretBytes token;
     std::string token_file;
-    std::string proxy_url; // http, https or socks5, no credentials; "": none
+    // A kubeconfig's proxy-url; null: it has none. (What the environment says is main's to add.)
+    std::shared_ptr<const rt::Proxy> proxy;
     // The pod's, or the context's; "" where neither says.
     std::string default_namespace;
     std::string source; // for log lines: "in-cluster", or the kubeconfig and the context

@@ -129,7 +129,7 @@ KubeconfigCluster Reader::read_cluster(const YAML::Node& body) {
     return {.file = file_,
             .server = text_at(body, "server"),
             .tls_server_name = text_at(body, "tls-server-name"),
-            .proxy_url = text_at(body, "proxy-url"),
+            .proxy_url = secret_at(body, "proxy-url"),
             .certificate_authority = text_at(body, "certificate-authority"),
             .certificate_authority_data = text_at(body, "certificate-authority-data"),
             .insecure_skip_tls_verify = flag_at(body, "insecure-skip-tls-verify")};

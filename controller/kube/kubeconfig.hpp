@@ -18,7 +18,7 @@ struct KubeconfigCluster {
     std::string file;
     std::string server;
     std::string tls_server_name;
-    std::string proxy_url;
+    SecretBytes proxy_url; // it may hold a password
     std::string certificate_authority;
     std::string certificate_authority_data; // base64
     bool insecure_skip_tls_verify = false;

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "kube/config_files.hpp"
+#include "rt/authority.hpp"
 
 #include <algorithm>
 
@@ -37,17 +38,6 @@ std::string list_contexts(const Kubeconfig& kubeconfig) {
     return out;
 }
 
-Result<void> check_proxy(const ConfigFiles& files, std::string_view url) {
-    const std::string scheme = to_lower(url.substr(0, url.find("://")));
-    if (url.find("://") == std::string_view::npos ||
-        (scheme != "http" && scheme != "https" && scheme != "socks5"))
-        return files.error("proxy-url must be a URL with http, https or socks5");
-    if (url.find('@') != std::string_view::npos)
-        return files.error("proxy-url holds a user name or password, which is not supported: use a "
-                           "proxy that needs none");
-    return {};
-}
-
 Result<void> add_cluster(const ConfigFiles& files, const KubeconfigCluster& cluster,
                          ClientConfig& config) {
     if (cluster.server.empty())
@@ -57,13 +47,14 @@ Result<void> add_cluster(const ConfigFiles& files, const KubeconfigCluster& clus
         return files.error("server " + server.error().message);
     config.server = std::move(*server);
     if (!cluster.proxy_url.empty()) {
-        if (const auto checked = check_proxy(files, cluster.proxy_url); !checked)
-            return checked.error();
-        config.proxy_url = cluster.proxy_url;
+        auto proxy = rt::parse_proxy_url(cluster.proxy_url.expose());
+        if (!proxy)
+            return files.error("proxy-url " + proxy.error().message);
+        config.proxy = std::move(*proxy);
     }
     if (config.server.scheme == Scheme::http)
         return {};
-    if (!cluster.tls_server_name.empty() && !is_host(cluster.tls_server_name))
+    if (!cluster.tls_server_name.empty() && !rt::is_host(cluster.tls_server_name))
         return files.error("tls-server-name must be a host name");
     config.tls_server_name = cluster.tls_server_name;
 
@@ -136,6 +127,10 @@ Result<void> add_client_certificate(const ConfigFiles& files, const KubeconfigUs
         return checked.error();
     config.client_certificate_pem = certificate->expose();
     config.client_key_pem = std::move(*key);
+    if (user.client_certificate_data.empty())
+        config.client_certificate_file = files.absolute(user.client_certificate);
+    if (user.client_key_data.empty())
+        config.client_key_file = files.absolute(user.client_key);
     return {};
 }
 

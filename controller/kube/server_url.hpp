@@ -4,7 +4,6 @@
 #include "base/result.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,9 +22,5 @@ struct ServerUrl {
 // so is whatever could break a request line. Messages go after "server ..." and never quote the
 // URL, which might hold a password.
 Result<ServerUrl> parse_server_url(std::string_view url);
-
-// The host of a URL or of KUBERNETES_SERVICE_HOST: a DNS name, an IPv4 or a bare IPv6 address.
-bool is_host(std::string_view host);
-std::optional<std::uint16_t> parse_port(std::string_view text);
 
 } // namespace oco::kube

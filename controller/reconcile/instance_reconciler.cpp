@@ -220,6 +220,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_session(Inst
             co_return outcome(reason::invalid_credential,
                               "spec.caBundleSecretRef: " + tls.error().message);
         endpoint.tls = *tls;
+        endpoint.proxy = services_.settings.proxies.proxy_for(url->host, url->port);
     }
     state.session = std::make_shared<Session>(
         services_.runtime, url->label(), std::move(endpoint), services_.settings.user_agent, token,

@@ -31,6 +31,7 @@ struct Settings {
     std::vector<std::string> namespaces; // watched; empty: all
     std::string operator_namespace;
     std::string user_agent;
+    rt::ProxyPolicy proxies; // the way to Omni
 };
 
 struct World {

@@ -1,5 +1,7 @@
 #include "rt/runtime.hpp"
 
+#include "rt/authority.hpp"
+
 #include <cstring>
 
 namespace oco::rt {
@@ -13,8 +15,7 @@ double Runtime::random_unit() {
 }
 
 std::string Endpoint::authority() const {
-    const bool v6 = host.find(':') != std::string::npos;
-    return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+    return join_authority(host, port);
 }
 
 } // namespace oco::rt

@@ -42,8 +42,9 @@ class Runtime {
 
     asio::awaitable<void> sleep(Duration duration) { return sleep_until(now() + duration); }
 
-    // Resolves, connects and, where asked, completes the TLS handshake. No deadline of its own:
-    // wrap it in with_deadline.
+    // Resolves, connects and, where asked, opens the tunnel through the proxy (which then does the
+    // resolving) and completes the TLS handshake. No deadline of its own: wrap it in
+    // with_deadline.
     virtual asio::awaitable<Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint) = 0;
 
     // In [0, 1).

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "rt/proxy.hpp"
 #include "rt/tls.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -23,8 +24,9 @@ namespace oco::rt {
 struct Endpoint {
     std::string host; // name or address, without brackets
     std::uint16_t port = 0;
-    std::shared_ptr<TlsContext> tls; // null: plain TCP
-    std::string tls_server_name;     // what the certificate must name; empty: `host`
+    std::shared_ptr<TlsContext> tls;              // null: plain TCP
+    std::string tls_server_name;                  // what the certificate must name; empty: `host`
+    std::shared_ptr<const Proxy> proxy = nullptr; // tunnelled through this; null: directly
 
     [[nodiscard]] std::string authority() const; // "host:port", IPv6 in brackets
 };

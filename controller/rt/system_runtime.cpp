@@ -1,5 +1,8 @@
 #include "rt/system_runtime.hpp"
 
+#include "rt/authority.hpp"
+#include "rt/tunnel.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -136,11 +139,40 @@ asio::awaitable<Result<tcp::socket>> connect_tcp(asio::any_io_executor executor,
     tcp::socket socket(executor);
     const auto [connect_error, used] = co_await asio::async_connect(socket, results, use_tuple);
     if (connect_error)
-        co_return stream_error("connect to " + host + ":" + std::to_string(port), connect_error);
+        co_return stream_error("connect to " + join_authority(host, port), connect_error);
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     socket.set_option(asio::socket_base::keep_alive(true), ignored);
     co_return socket;
+}
+
+// A connection to the proxy that has become one to `target`.
+asio::awaitable<Result<tcp::socket>> connect_through(asio::any_io_executor executor,
+                                                     std::shared_ptr<const Proxy> proxy,
+                                                     std::string target) {
+    auto socket = co_await connect_tcp(executor, proxy->host, proxy->port);
+    if (!socket)
+        co_return make_error(socket.error().kind, "the proxy: " + socket.error().message);
+    const auto failed = [&proxy](const Error& error) {
+        return make_error(error.kind, "the proxy " + proxy->authority() + ": " + error.message);
+    };
+    const SecretBytes request = connect_request(*proxy, target);
+    if (auto written = co_await write_to(*socket, request.expose()); !written)
+        co_return failed(written.error());
+    TunnelReply reply(*proxy);
+    char buffer[1024];
+    for (;;) {
+        const auto size = co_await read_from(*socket, std::span<char>(buffer));
+        if (!size)
+            co_return failed(size.error());
+        if (*size == 0)
+            co_return reply.closed();
+        const auto open = reply.feed({buffer, *size});
+        if (!open)
+            co_return open.error();
+        if (*open)
+            co_return std::move(socket);
+    }
 }
 
 } // namespace
@@ -165,7 +197,9 @@ asio::awaitable<void> SystemRuntime::sleep_until(TimePoint when) {
 }
 
 asio::awaitable<Result<std::unique_ptr<Stream>>> SystemRuntime::connect(Endpoint endpoint) {
-    auto socket = co_await connect_tcp(executor(), endpoint.host, endpoint.port);
+    auto socket = endpoint.proxy
+                      ? co_await connect_through(executor(), endpoint.proxy, endpoint.authority())
+                      : co_await connect_tcp(executor(), endpoint.host, endpoint.port);
     if (!socket)
         co_return socket.error();
     if (endpoint.tls == nullptr)

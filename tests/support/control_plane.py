@@ -163,6 +163,11 @@ class ControlPlane:
         """
         self._stop("kube-apiserver", stop_signal)
 
+    def renew_certificates(self) -> None:
+        """A new CA, and a certificate of it for the server's next start."""
+        self._write_keys()
+        self._write_kubeconfig(self.kubeconfig, "admin", self._admin_token)
+
     def close(self) -> None:
         """Stops everything and removes the directory. May be called more than once."""
         for name in ("kube-apiserver", "etcd"):

@@ -16,18 +16,19 @@ from typing import Any, Callable
 from control_plane import ControlPlane, die_with_parent, wait_until
 
 GROUP = "omniconnection.io/v1alpha1"
+EMULATOR_NAME = "omni.invalid"  # its certificate has it; no look-up finds it
 TOKEN = "omni_osk_end_to_end_token"
 OPERATOR_NAMESPACE = "omni-connection-operator-system"
 SETTLE_SECONDS = 20  # for a condition that follows at once, on a busy machine
 
 
 def make_certificate(directory: Path) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1, and its key."""
+    """A self-signed certificate for 127.0.0.1 and EMULATOR_NAME, and its key."""
     certificate, key = directory / "tls.crt", directory / "tls.key"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
         + ["-keyout", str(key), "-out", str(certificate), "-subj", "/CN=omni-emulator"]
-        + ["-addext", "subjectAltName=IP:127.0.0.1"],
+        + ["-addext", f"subjectAltName=IP:127.0.0.1,DNS:{EMULATOR_NAME}"],
         check=True,
         capture_output=True,
     )
@@ -107,9 +108,18 @@ class Emulator:
 class Operator:
     """The release binary as a process."""
 
-    def __init__(self, binary: Path, plane: ControlPlane, log: Path, *flags: str) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        plane: ControlPlane,
+        log: Path,
+        *flags: str,
+        kubeconfig: Path | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.log = log
-        self._arguments = [str(binary), "--kubeconfig", str(plane.kubeconfig)]
+        self._environment = environment  # None: that of the tests
+        self._arguments = [str(binary), "--kubeconfig", str(kubeconfig or plane.kubeconfig)]
         self._arguments += ["--metrics-bind-address", "127.0.0.1:0"]
         self._arguments += ["--health-bind-address", "127.0.0.1:0", *flags]
         self._process: subprocess.Popen[str] | None = None
@@ -119,7 +129,7 @@ class Operator:
         before = len(self.log.read_text()) if self.log.exists() else 0
         self._read_from = before
         with self.log.open("a") as log:
-            self._process = _start(self._arguments, stderr=log)
+            self._process = _start(self._arguments, stderr=log, env=self._environment)
         self.starts += 1
         self.metrics = self._address("serving metrics")
         self.health = self._address("serving health")

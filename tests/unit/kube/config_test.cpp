@@ -169,13 +169,15 @@ TEST_CASE("config: tokens") {
 
 TEST_CASE("config: the cluster's other members") {
     auto config = loaded_entry("server: https://KUBE.example/k8s/clusters/x/, tls-server-name: "
-                               "api.internal, proxy-url: 'socks5://proxy:1080'",
+                               "api.internal, proxy-url: 'http://me:s3cr3t@proxy:3128'",
                                "token: s3cr3t");
     CHECK(config.server.host == "kube.example");
     CHECK(config.server.port == 443);
     CHECK(config.server.path_prefix == "/k8s/clusters/x");
     CHECK(config.tls_server_name == "api.internal");
-    CHECK(config.proxy_url == "socks5://proxy:1080");
+    REQUIRE(config.proxy);
+    CHECK(config.proxy->authority() == "proxy:3128");
+    CHECK(!config.proxy->basic_credentials.empty());
     CHECK(config.verify == Verify::peer);
     config = loaded_entry(https_server + ", insecure-skip-tls-verify: true", "");
     CHECK(config.verify == Verify::none);

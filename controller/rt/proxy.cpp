@@ -1,0 +1,227 @@
+#include "rt/proxy.hpp"
+
+#include "base/base64.hpp"
+#include "base/text.hpp"
+#include "rt/authority.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <charconv>
+
+namespace oco::rt {
+namespace {
+
+constexpr std::string_view expected = "must be http://[user:password@]host[:port]";
+
+Error refuse(std::string_view why) {
+    return make_error(ErrorClass::invalid, std::string(why));
+}
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    const char lower = static_cast<char>(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// False at a '%' without two hexadecimal digits.
+bool append_percent_decoded(SecretBytes& out, std::string_view text) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out.push_back(text[i]);
+            continue;
+        }
+        if (i + 2 >= text.size())
+            return false;
+        const int high = hex_digit(text[i + 1]);
+        const int low = hex_digit(text[i + 2]);
+        if (high < 0 || low < 0)
+            return false;
+        out.push_back(static_cast<char>(high * 16 + low));
+        i += 2;
+    }
+    return true;
+}
+
+// nullopt: not percent-encoded as it must be.
+std::optional<SecretBytes> basic_credentials(std::string_view user_info) {
+    const auto colon = std::min(user_info.find(':'), user_info.size());
+    SecretBytes plain;
+    if (!append_percent_decoded(plain, user_info.substr(0, colon)))
+        return std::nullopt;
+    plain.push_back(':');
+    if (!append_percent_decoded(plain, user_info.substr(std::min(colon + 1, user_info.size()))))
+        return std::nullopt;
+    std::string encoded = base64::encode(plain.expose());
+    SecretBytes out(encoded);
+    wipe(encoded.data(), encoded.size());
+    return out;
+}
+
+// 16 bytes, IPv4 mapped into IPv6, so that both ways to write an address are one; empty: none.
+std::string address_bytes(std::string_view text) {
+    const std::string terminated(text);
+    std::string bytes(sizeof(in6_addr), '\0');
+    if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1)
+        return bytes;
+    constexpr std::size_t v4_offset = 12;
+    bytes.replace(10, 2, "\xFF\xFF");
+    if (inet_pton(AF_INET, terminated.c_str(), bytes.data() + v4_offset) == 1)
+        return bytes;
+    return {};
+}
+
+bool same_prefix(std::string_view a, std::string_view b, unsigned bits) {
+    const unsigned whole = bits / 8;
+    if (a.substr(0, whole) != b.substr(0, whole))
+        return false;
+    const unsigned rest = bits % 8;
+    return rest == 0 ||
+           ((static_cast<unsigned char>(a[whole]) ^ static_cast<unsigned char>(b[whole])) >>
+            (8 - rest)) == 0;
+}
+
+bool is_loopback(std::string_view address) {
+    const std::string v4 = address_bytes("127.0.0.0");
+    return address == address_bytes("::1") || same_prefix(address, v4, 96 + 8);
+}
+
+// The first that is set to something, and its name.
+std::pair<std::string, std::string> first_set(const ProxyPolicy::Variables& variables,
+                                              std::initializer_list<const char*> names) {
+    for (const char* name : names)
+        if (auto value = variables(name); value && !value->empty())
+            return {name, std::move(*value)};
+    return {};
+}
+
+} // namespace
+
+std::string Proxy::authority() const {
+    return join_authority(host, port);
+}
+
+Result<std::shared_ptr<const Proxy>> parse_proxy_url(std::string_view url) {
+    const auto scheme_end = url.find("://");
+    if (scheme_end == std::string_view::npos)
+        return refuse(expected);
+    const std::string scheme = to_lower(url.substr(0, scheme_end));
+    if (scheme == "https" || scheme == "socks5" || scheme == "socks5h")
+        return refuse("has the scheme " + scheme +
+                      ", which is not supported: use an HTTP proxy, http://host:port (what passes "
+                      "through it is encrypted all the same)");
+    if (scheme != "http")
+        return refuse(expected);
+    url.remove_prefix(scheme_end + 3);
+    if (url.ends_with('/'))
+        url.remove_suffix(1);
+    if (url.find_first_of("/?#") != std::string_view::npos)
+        return refuse(std::string(expected) + ", with nothing after it");
+
+    auto proxy = std::make_shared<Proxy>();
+    if (const auto at = url.rfind('@'); at != std::string_view::npos) {
+        auto credentials = basic_credentials(url.substr(0, at));
+        if (!credentials)
+            return refuse("has a '%' in its user or password that must be written %25");
+        proxy->basic_credentials = std::move(*credentials);
+        url.remove_prefix(at + 1);
+    }
+    auto [authority, fault] = parse_authority(url);
+    if (fault)
+        return refuse(*fault == AuthorityFault::port
+                          ? "has no valid port after its host: use 1 to 65535"
+                          : expected);
+    proxy->host = std::move(authority.host);
+    proxy->port = authority.port.value_or(80);
+    return std::shared_ptr<const Proxy>(std::move(proxy));
+}
+
+Result<ProxyPolicy> ProxyPolicy::from_environment(const Variables& variables) {
+    ProxyPolicy policy;
+    auto [name, value] = first_set(variables, {"HTTPS_PROXY", "https_proxy"});
+    if (value.empty())
+        return policy;
+    SecretBytes url; // it may hold a password
+    if (value.find("://") == std::string::npos)
+        url.append("http://");
+    url.append(value);
+    wipe(value.data(), value.size());
+    auto proxy = parse_proxy_url(trim(url.expose()));
+    if (!proxy)
+        return make_error(ErrorClass::invalid, name + " " + proxy.error().message);
+    policy.proxy_ = std::move(*proxy);
+    policy.except(first_set(variables, {"NO_PROXY", "no_proxy"}).second);
+    return policy;
+}
+
+void ProxyPolicy::except(std::string_view no_proxy) {
+    while (!no_proxy.empty()) {
+        const auto comma = std::min(no_proxy.find(','), no_proxy.size());
+        const std::string entry = to_lower(trim(no_proxy.substr(0, comma)));
+        no_proxy.remove_prefix(std::min(comma + 1, no_proxy.size()));
+        if (entry == "*") {
+            proxy_.reset();
+            return;
+        }
+        if (auto exception = parse_exception(entry))
+            exceptions_.push_back(std::move(*exception));
+    }
+}
+
+// What can't be read is skipped, as in Go: an entry of another program's dialect excepts nothing.
+std::optional<ProxyPolicy::Exception> ProxyPolicy::parse_exception(std::string_view entry) {
+    if (const auto slash = entry.find('/'); slash != std::string_view::npos)
+        return parse_network(entry.substr(0, slash), entry.substr(slash + 1));
+    Exception out;
+    out.base = address_bytes(entry); // a bare IPv6 address looks like a name with a port
+    if (!out.base.empty())
+        return out;
+    if (entry.starts_with("*."))
+        entry.remove_prefix(1);
+    const auto [authority, fault] = parse_authority(entry);
+    if (fault)
+        return std::nullopt;
+    out.port = authority.port;
+    out.base = address_bytes(authority.host);
+    if (!out.base.empty())
+        return out;
+    out.with_host = !authority.host.starts_with('.');
+    out.suffix = (out.with_host ? "." : "") + authority.host;
+    return out;
+}
+
+std::optional<ProxyPolicy::Exception> ProxyPolicy::parse_network(std::string_view address,
+                                                                 std::string_view prefix_length) {
+    constexpr unsigned address_bits = 128;
+    const unsigned offset = address.find(':') == std::string_view::npos ? 96 : 0;
+    const auto* const end = prefix_length.data() + prefix_length.size();
+    unsigned bits = 0;
+    const auto [rest, failed] = std::from_chars(prefix_length.data(), end, bits);
+    Exception out;
+    out.base = address_bytes(address);
+    if (out.base.empty() || failed != std::errc() || rest != end || bits > address_bits - offset)
+        return std::nullopt;
+    out.prefix_bits = offset + bits;
+    return out;
+}
+
+std::shared_ptr<const Proxy> ProxyPolicy::proxy_for(std::string_view host,
+                                                    std::uint16_t port) const {
+    const std::string name = to_lower(host);
+    const std::string address = address_bytes(name);
+    if (name == "localhost" || (!address.empty() && is_loopback(address)))
+        return nullptr;
+    const auto matches = [&](const Exception& exception) {
+        if (exception.port && *exception.port != port)
+            return false;
+        if (address.empty() != exception.base.empty())
+            return false; // a name is not looked up
+        if (!address.empty())
+            return same_prefix(address, exception.base, exception.prefix_bits);
+        return name.ends_with(exception.suffix) ||
+               (exception.with_host && name == std::string_view(exception.suffix).substr(1));
+    };
+    return std::ranges::any_of(exceptions_, matches) ? nullptr : proxy_;
+}
+
+} // namespace oco::rt

@@ -1,0 +1,190 @@
+"""The operator behind an HTTP proxy: whom it asks for a tunnel, and what it says when it gets none.
+
+The proxy alone knows the names of the two servers: no look-up finds them, so what arrives there has
+come through it. Loopback addresses are never proxied by HTTPS_PROXY, names are."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from connect_proxy import ConnectProxy
+from conftest import install_crds
+from control_plane import ControlPlane
+from operator_site import EMULATOR_NAME, OPERATOR_NAMESPACE, Emulator, Operator, Site
+
+API_SERVER_NAME = "kubernetes.default.svc"  # its certificate has it
+PASSWORD = "proxy-s3cr3t-password"
+CREDENTIALS = f"operator:{PASSWORD}"
+NAMES = {API_SERVER_NAME: "127.0.0.1", EMULATOR_NAME: "127.0.0.1"}
+
+Start = Callable[..., Site]
+
+
+@pytest.fixture(scope="module")
+def plane(control_plane_bin: Path) -> Iterator[ControlPlane]:
+    """One of its own, since the session's is minded by the session's operator."""
+    with ControlPlane(control_plane_bin) as own:
+        install_crds(own)
+        own.kubectl("create", "namespace", OPERATOR_NAMESPACE)
+        yield own
+
+
+@pytest.fixture
+def proxy() -> Iterator[ConnectProxy]:
+    with ConnectProxy(NAMES, CREDENTIALS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def locked_out(
+    plane: ControlPlane, operator_bin: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[subprocess.Popen[str]]:
+    """Has another password in its proxy-url. Gives up after half a minute, beside other tests."""
+    with ConnectProxy(NAMES, CREDENTIALS) as running:
+        path = tmp_path_factory.mktemp("locked-out") / "config"
+        config = kubeconfig(plane, path, running.url("operator:wrong-s3cr3t"))
+        process = subprocess.Popen(
+            [str(operator_bin), "--kubeconfig", str(config), "--leader-elect=false"]
+            + ["--metrics-bind-address", "0", "--health-bind-address", "0"],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        yield process
+        process.kill()
+        process.wait()
+
+
+def kubeconfig(plane: ControlPlane, path: Path, proxy_url: str = "") -> Path:
+    """The administrator's, with the server by its name."""
+    config = json.loads(plane.kubeconfig.read_text())
+    cluster = config["clusters"][0]["cluster"]
+    cluster["server"] = f"https://{API_SERVER_NAME}:{plane.port}"
+    if proxy_url:
+        cluster["proxy-url"] = proxy_url
+    path.write_text(json.dumps(config))
+    return path
+
+
+def omni_target(emulator: Emulator) -> str:
+    return f"{EMULATOR_NAME}:{emulator.host.rpartition(':')[2]}"
+
+
+@pytest.fixture
+def start(
+    plane: ControlPlane, operator_bin: Path, emulator: Emulator, tmp_path: Path
+) -> Iterator[Start]:
+    """Starts an operator, and makes a site whose instance has the emulator's name."""
+    operators: list[Operator] = []
+
+    def begin(config: Path, **environment: str) -> Site:
+        hosts = f"{omni_target(emulator)},{emulator.host}"
+        flags = ["--allowed-hosts", hosts, "--leader-elect=false"]
+        operator = Operator(
+            operator_bin,
+            plane,
+            tmp_path / "log",
+            *flags,
+            kubeconfig=config,
+            environment={"PATH": "/usr/bin:/bin", **environment},
+        )
+        operators.append(operator)
+        operator.start()
+        site = Site(plane, emulator, operator)
+        site.credentials.append(PASSWORD)
+        site.instance("omni", baseURL=f"https://{omni_target(emulator)}")
+        return site
+
+    yield begin
+    for operator in operators:
+        operator.close()
+
+
+def rotate(site: Site) -> None:
+    """A password arrives, and so does the next one."""
+    connection = site.emulator.new_connection("postgres")
+    spec: dict[str, Any] = {"password": {"secretRef": {"name": "db"}}}
+    site.secret("db", password="first-password")
+    site.connection("sales", connection, credentials=spec)
+    site.wait_reason("sales", "Synced")
+    site.secret("db", password="second-password")
+    bodies = site.wait_patches(connection, 2)
+    assert bodies[-1] == {"passwordUnencrypted": "second-password"}
+
+
+def message(site: Site) -> str:
+    return site.conditions("omni", "oinst")["Ready"]["message"]
+
+
+@pytest.mark.usefixtures("locked_out")
+def test_both_sides_through_proxies(
+    start: Start, plane: ControlPlane, proxy: ConnectProxy, emulator: Emulator, tmp_path: Path
+) -> None:
+    with ConnectProxy(NAMES) as other:  # the kubeconfig's; it wins over the environment's
+        config = kubeconfig(plane, tmp_path / "config", other.url())
+        site = start(config, HTTPS_PROXY=proxy.url())
+        rotate(site)
+        assert site.status("sales")["applied"]["target"]["host"] == omni_target(emulator)
+        assert set(other.tunnels) == {f"{API_SERVER_NAME}:{plane.port}"}
+        assert set(proxy.tunnels) == {omni_target(emulator)}
+    assert not site.leaked()
+
+
+def test_the_environment_alone_and_its_exceptions(
+    start: Start, plane: ControlPlane, proxy: ConnectProxy, tmp_path: Path
+) -> None:
+    config = kubeconfig(plane, tmp_path / "config")
+    site = start(config, https_proxy=proxy.url(), NO_PROXY=f"10.0.0.0/8, {EMULATOR_NAME}")
+    site.wait_reason("omni", "OmniUnavailable", "oinst")
+    assert f"look-up of {EMULATOR_NAME}" in message(site)
+    assert set(proxy.tunnels) == {f"{API_SERVER_NAME}:{plane.port}"}
+
+
+def test_loopback_goes_directly_and_a_wrong_password_is_told(
+    start: Start, plane: ControlPlane, proxy: ConnectProxy
+) -> None:
+    site = start(plane.kubeconfig, HTTPS_PROXY=proxy.url("operator:wrong-s3cr3t"))
+    site.credentials.append("wrong-s3cr3t")
+    site.wait_reason("omni", "OmniUnavailable", "oinst")
+    assert f"the proxy {proxy.address} wants other credentials" in message(site)
+    assert proxy.refused > 0 and not proxy.tunnels
+    site.instance("omni")  # by its address
+    site.wait_reason("omni", "Synced", "oinst")
+    rotate(site)
+    assert not proxy.tunnels
+    assert not site.leaked()
+
+
+def test_a_proxy_that_cannot_be_used_is_a_start_up_error(
+    operator_bin: Path, plane: ControlPlane
+) -> None:
+    for url, says in (
+        (f"https://{CREDENTIALS}@proxy:3128", "use an HTTP proxy, http://host:port"),
+        (f"socks5://{CREDENTIALS}@proxy", "use an HTTP proxy, http://host:port"),
+        (f"http://{CREDENTIALS}@proxy:x", "no valid port"),
+    ):
+        done = subprocess.run(
+            [str(operator_bin), "--kubeconfig", str(plane.kubeconfig)],
+            env={"HTTPS_PROXY": url},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("HTTPS_PROXY ") and says in line
+        assert PASSWORD not in line
+
+
+def test_a_wrong_password_towards_the_api_server(locked_out: subprocess.Popen[str]) -> None:
+    _, said = locked_out.communicate(timeout=60)
+    assert locked_out.returncode == 1
+    (line,) = (text for text in said.splitlines() if not text.startswith("{"))
+    assert "wants other credentials than those in its URL (407)" in line
+    assert "wrong-s3cr3t" not in said

@@ -1,0 +1,324 @@
+#include "kube/client.hpp"
+#include "support/gzip.hpp"
+#include "support/scripted_network.hpp"
+#include "unit/omni/test_keys.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+using namespace oco;
+using namespace oco::kube;
+using namespace oco::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::string thing = R"({"metadata":{"name":"x"}})";
+const std::string list_path = "/apis/omniconnection.io/v1alpha1/omniconnections";
+
+std::string status_body(const std::string& message) {
+    return R"({"kind":"Status","message":")" + message + "\"}";
+}
+
+// Whether the text has the header line, and with it the bearer token and the like.
+bool has_line(const std::string& request, const std::string& line) {
+    return request.find("\r\n" + line + "\r\n") != std::string::npos;
+}
+
+struct Fixture {
+    ScriptedNetwork network;
+    std::map<std::string, std::string> files;
+    std::vector<int> observed;
+    std::unique_ptr<kube::Client> client;
+
+    explicit Fixture(ClientConfig config = token_from_file()) {
+        files["/token"] = "first";
+        auto made = kube::Client::make(
+            network, std::move(config),
+            [this](const std::string& path) -> Result<SecretBytes> {
+                const auto found = files.find(path);
+                if (found == files.end())
+                    return make_error(ErrorClass::not_found, "No such file or directory");
+                return SecretBytes(found->second);
+            },
+            [this](std::string_view, int code, rt::Duration) { observed.push_back(code); });
+        REQUIRE(made.has_value());
+        client = std::move(*made);
+    }
+
+    static ClientConfig token_from_file() {
+        ClientConfig config;
+        config.server = {.scheme = Scheme::http, .host = "kube", .port = 80, .path_prefix = "/p"};
+        config.token = SecretBytes("first");
+        config.token_file = "/token";
+        return config;
+    }
+
+    static ClientConfig trusting(const std::string& ca) {
+        ClientConfig config;
+        config.server = {.scheme = Scheme::https, .host = "kube", .port = 443, .path_prefix = ""};
+        config.ca_pem = ca;
+        config.ca_file = "/ca";
+        return config;
+    }
+
+    Result<json::Document> get(const std::string& target = list_path) {
+        return network.run(client->get(target));
+    }
+};
+
+Connection untrusted() {
+    return {.replies = {}, .refused = make_error(ErrorClass::tls, "not trusted")};
+}
+
+} // namespace
+
+TEST_CASE_FIXTURE(Fixture, "kube client: a request as it is sent") {
+    network.connections = {{.replies = {answers("200 OK", thing), answers("201 Created", thing)}}};
+    REQUIRE(get().has_value());
+    CHECK(network.requests[0].starts_with("GET /p" + list_path + " HTTP/1.1\r\n"));
+    CHECK(has_line(network.requests[0], "Authorization: Bearer first"));
+    CHECK(has_line(network.requests[0], "Accept: application/json"));
+    REQUIRE(network.run(client->create("/x", "{}")).has_value());
+    CHECK(network.requests[1].starts_with("POST /p/x HTTP/1.1\r\n"));
+    CHECK(has_line(network.requests[1], "Content-Type: application/json"));
+    CHECK(network.requests[1].ends_with("\r\n\r\n{}"));
+    CHECK(observed == std::vector{200, 201});
+}
+
+TEST_CASE_FIXTURE(Fixture, "kube client: gzip for all that is read, but for Secrets") {
+    struct Case {
+        std::string target;
+        Accept accept;
+        bool packed;
+    };
+
+    const Case cases[] = {
+        {list_path + "?limit=500", Accept::object, true},
+        {"/api/v1/namespaces?limit=500", Accept::metadata_list_only, true},
+        {"/api/v1/namespaces/secretsquirrel/configmaps", Accept::object, true},
+        {"/apis/x.io/v1/secrets", Accept::object, true},
+        {"/api/v1/namespaces/a/secrets/b", Accept::object, false},
+        {"/api/v1/namespaces/a/secrets/b?resourceVersion=1", Accept::object, false},
+        {"/api/v1/secrets?limit=500", Accept::metadata_list_only, false},
+        {"/api/v1/namespaces/a/secrets?watch=1", Accept::metadata_only, false},
+    };
+    network.connections = {{}};
+    for (const Case& c : cases) {
+        network.connections.front().replies.push_back(
+            c.packed ? answers("200 OK", gzip(thing), "Content-Encoding: gzip\r\n")
+                     : answers("200 OK", thing));
+    }
+    for (const Case& c : cases) {
+        CAPTURE(c.target);
+        const auto document = network.run(client->get(c.target, c.accept));
+        REQUIRE(document.has_value());
+        CHECK(json::string_at(*document, {"metadata", "name"}) == "x");
+        CHECK(has_line(network.requests.back(), "Accept-Encoding: gzip") == c.packed);
+    }
+    network.connections = {{.replies = {answers("200 OK", thing), answers("200 OK", thing)}}};
+    network.pass(1min);
+    CHECK(network.run(client->merge_patch(list_path, "{}")).has_value());
+    CHECK(!has_line(network.requests.back(), "Accept-Encoding: gzip"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "kube client: a 401 is followed by one attempt with the newest token") {
+    network.connections = {
+        {.replies = {answers("200 OK", thing), answers("401 Unauthorized", "{}"),
+                     answers("200 OK", thing), answers("401 Unauthorized", status_body("no")),
+                     answers("401 Unauthorized", status_body("still no"))}}};
+    REQUIRE(get().has_value());
+    files["/token"] = "second\n";
+    REQUIRE(get().has_value()); // the file was not due yet
+    CHECK(has_line(network.requests[1], "Authorization: Bearer first"));
+    CHECK(has_line(network.requests[2], "Authorization: Bearer second"));
+    const auto refused = get();
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().kind == ErrorClass::unauthorized);
+    CHECK(refused.error().message == "still no");
+    CHECK(network.requests.size() == 5);
+}
+
+TEST_CASE_FIXTURE(Fixture, "kube client: the token's file is read again each minute") {
+    network.connections = {{.replies = {answers("200 OK", thing), answers("200 OK", thing)}},
+                           {.replies = {answers("200 OK", thing), answers("200 OK", thing)}}};
+    REQUIRE(get().has_value());
+    files["/token"] = "second";
+    REQUIRE(get().has_value());
+    CHECK(has_line(network.requests.back(), "Authorization: Bearer first"));
+    network.pass(1min);
+    REQUIRE(get().has_value());
+    CHECK(has_line(network.requests.back(), "Authorization: Bearer second"));
+    files["/token"] = "half\nwritten";
+    REQUIRE(get().has_value());
+    CHECK(has_line(network.requests.back(), "Authorization: Bearer second"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "kube client: a watch has its own attempt after a 401") {
+    const Reply watch{.pieces = {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                 "3\r\none\r\n"}};
+    network.connections = {{.replies = {watch}},
+                           {.replies = {answers("401 Unauthorized", "{}")}},
+                           {.replies = {watch}},
+                           {.replies = {answers("401 Unauthorized", "{}")}},
+                           {.replies = {answers("401 Unauthorized", "{}")}}};
+    const std::string target = list_path + "?watch=1";
+    REQUIRE(network.run(client->watch(target, Accept::object)).has_value());
+    files["/token"] = "second";
+    const auto stream = network.run(client->watch(target, Accept::object));
+    REQUIRE(stream.has_value());
+    CHECK(has_line(network.requests.back(), "Authorization: Bearer second"));
+    CHECK(network.run((*stream)->read())->expose() == "one");
+    const auto refused = network.run(client->watch(target, Accept::object));
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().kind == ErrorClass::unauthorized);
+    CHECK(observed == std::vector{200, 401, 200, 401, 401});
+}
+
+TEST_CASE("kube client: a 401 stands where nothing can be read anew") {
+    ClientConfig config = Fixture::token_from_file();
+    config.token_file.clear();
+    Fixture at(std::move(config));
+    at.network.connections = {{.replies = {answers("401 Unauthorized", "{}")}}};
+    CHECK(at.get().error().kind == ErrorClass::unauthorized);
+}
+
+TEST_CASE("kube client: a new CA is taken from its file, when it is whole") {
+    const std::string first = certificate_pem(ec_key());
+    const std::string second = certificate_pem(ec_key());
+    REQUIRE(first != second);
+    Fixture at(Fixture::trusting(first));
+    auto& network = at.network;
+    const auto trust = [&network] {
+        return network.endpoints.back().tls;
+    };
+    at.files["/ca"] = first;
+    network.connections = {{.replies = {answers("200 OK", thing)}}};
+    REQUIRE(at.get().has_value());
+    const auto before = trust();
+
+    SUBCASE("at once when the server is not trusted any more") {
+        at.files["/ca"] = second;
+        network.connections = {untrusted(), {.replies = {answers("200 OK", thing)}}};
+        network.pass(51s); // no idle connection
+        REQUIRE(at.get().has_value());
+        CHECK(trust() != before);
+    }
+    SUBCASE("the same for a watch") {
+        at.files["/ca"] = second;
+        network.connections = {untrusted(), {.replies = {answers("200 OK", "")}}};
+        REQUIRE(network.run(at.client->watch("/x", Accept::object)).has_value());
+        CHECK(trust() != before);
+    }
+    SUBCASE("within a minute otherwise, and connections are made anew") {
+        at.files["/ca"] = second;
+        network.connections = {{.replies = {answers("200 OK", thing)}}};
+        network.pass(1min);
+        REQUIRE(at.get().has_value());
+        CHECK(trust() != before);
+        CHECK(network.connections.empty());
+    }
+    SUBCASE("a server that the same CA does not vouch for stays untrusted") {
+        network.connections = {untrusted(), {.replies = {answers("200 OK", thing)}}};
+        CHECK(network.run(at.client->watch("/x", Accept::object)).error().kind == ErrorClass::tls);
+        CHECK(network.connections.size() == 1);
+    }
+    SUBCASE("half-written, empty and missing files change nothing") {
+        for (const std::string& half :
+             {second.substr(0, second.size() / 2), first + second.substr(0, 60), std::string()}) {
+            at.files["/ca"] = half;
+            network.connections = {untrusted()};
+            CHECK(network.run(at.client->watch("/x", Accept::object)).error().kind ==
+                  ErrorClass::tls);
+            CHECK(trust() == before);
+        }
+        at.files.erase("/ca");
+        network.connections = {untrusted()};
+        CHECK(network.run(at.client->watch("/x", Accept::object)).error().kind == ErrorClass::tls);
+        CHECK(trust() == before);
+    }
+}
+
+TEST_CASE("kube client: a client certificate is renewed together with its key") {
+    const Key first = ec_key();
+    const Key second = ec_key();
+    ClientConfig config = Fixture::trusting(certificate_pem(first));
+    config.client_certificate_pem = certificate_pem(first);
+    config.client_key_pem = SecretBytes(pkcs8_pem(first));
+    config.client_certificate_file = "/crt";
+    config.client_key_file = "/key";
+    Fixture at(std::move(config));
+    at.files["/crt"] = certificate_pem(second); // the key is still the old one
+    at.files["/key"] = pkcs8_pem(first);
+    at.network.connections = {
+        {.replies = {answers("401 Unauthorized", "{}"), answers("401 Unauthorized", "{}")}},
+        {.replies = {answers("200 OK", thing)}}};
+    CHECK(at.get().error().kind == ErrorClass::unauthorized);
+    const auto before = at.network.endpoints.back().tls;
+    at.files["/key"] = pkcs8_pem(second);
+    at.network.connections = {{.replies = {answers("200 OK", thing)}}};
+    at.network.pass(1min);
+    REQUIRE(at.get().has_value());
+    CHECK(at.network.endpoints.back().tls != before);
+}
+
+TEST_CASE_FIXTURE(Fixture, "kube client: waits as long as the server asks, three times") {
+    const auto busy = answers("429 Too Many", status_body("busy"), "Retry-After: 2\r\n");
+    network.connections = {{.replies = {busy, answers("503 Starting", "{}", "Retry-After: 1\r\n"),
+                                        answers("429 Too Many", "{}"), answers("200 OK", thing)}}};
+    const auto started = network.now();
+    REQUIRE(network.run(client->merge_patch("/x", "{}")).has_value());
+    CHECK(network.now() - started >= 4s);
+    CHECK(network.now() - started < 4500ms);
+
+    network.connections = {{.replies = {busy, busy, busy, busy, answers("200 OK", thing)}}};
+    network.pass(1min);
+    const auto refused = get();
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().kind == ErrorClass::rate_limited);
+    CHECK(refused.error().message == "busy");
+    CHECK(refused.error().retry_after == 2s);
+    CHECK(observed == std::vector{429, 503, 429, 200, 429, 429, 429, 429});
+}
+
+TEST_CASE_FIXTURE(Fixture, "kube client: a watch waits as it is asked to") {
+    network.connections = {
+        {.replies = {answers("429 Too Many", "{}", "Retry-After: 3\r\n")}},
+        {.replies = {{.pieces = {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"}}}}};
+    const auto started = network.now();
+    REQUIRE(network.run(client->watch("/x", Accept::object)).has_value());
+    CHECK(network.now() - started >= 3s);
+}
+
+TEST_CASE_FIXTURE(Fixture, "kube client: what it does not wait for") {
+    const auto once = [this](const Reply& reply) {
+        network.connections = {{.replies = {reply, answers("200 OK", thing)}}};
+        network.pass(1min);
+        const auto started = network.now();
+        const auto failed = get();
+        REQUIRE(failed.has_error());
+        CHECK(network.now() - started < 100ms);
+        return failed.error();
+    };
+    CHECK(once(answers("429 Too Many", "{}", "Retry-After: 11\r\n")).retry_after == 11s);
+    CHECK(once(answers("503 Unavailable", "{}")).kind == ErrorClass::unavailable);
+    CHECK(once(answers("500 Oops", "{}", "Retry-After: 1\r\n")).kind == ErrorClass::unavailable);
+    CHECK(once(answers("409 Conflict", "{}")).kind == ErrorClass::conflict);
+    CHECK(once(answers("410 Gone", "{}")).kind == ErrorClass::expired);
+    // Three times eight seconds are beyond the deadline of one request.
+    const auto slow = answers("429 Too Many", "{}", "Retry-After: 8\r\n");
+    network.connections = {{.replies = {slow, slow, slow}}};
+    network.pass(1min);
+    const auto started = network.now();
+    CHECK(get().error().retry_after == 8s);
+    CHECK(network.now() - started < 9s);
+}
+
+TEST_CASE_FIXTURE(Fixture, "kube client: the deadline holds for all attempts together") {
+    network.connections = {{.replies = {answers("429 Too Many", "{}", "Retry-After: 10\r\n"),
+                                        {.pieces = {http_answer("200 OK", thing)}, .after = 6s}}}};
+    const auto started = network.now();
+    CHECK(get().error().kind == ErrorClass::unavailable);
+    CHECK(network.now() - started < request_deadline + 100ms);
+}
