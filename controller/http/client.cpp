@@ -83,7 +83,7 @@ asio::awaitable<Result<Response>> Client::exchange(Request request, Progress& pr
     auto response = co_await ask(std::move(*connection), request, progress);
     // A server may close an idle connection at any time, also while a request is on its way.
     const bool stale = !response && origin == Origin::pooled && !progress.answered;
-    if (!stale || request.method != "GET")
+    if (!stale || request.method != "GET" || options_.stale_get == ClientOptions::StaleGet::fail)
         co_return response;
     auto fresh = co_await connect();
     if (!fresh)

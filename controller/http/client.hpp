@@ -15,6 +15,9 @@ struct ClientOptions {
     std::size_t max_idle = 4;
     rt::Duration idle_timeout = std::chrono::seconds(50); // below what servers commonly have (60 s)
     std::size_t body_limit = std::size_t{64} << 20;       // bytes of one answer
+    // A GET that meets a connection which the server closed while it was idle. Where requests are
+    // counted, each has to be sent by itself.
+    enum class StaleGet { send_again, fail } stale_get = StaleGet::send_again;
 };
 
 // An answer whose body is read as it comes. Dropping it closes its connection.
@@ -41,8 +44,7 @@ class Client {
     Client(rt::Runtime& runtime, rt::Endpoint endpoint, ClientOptions options);
 
     // One request, one whole answer (of any status), within `deadline` in all. The error's `sent`
-    // says whether a byte of the request may have left. A GET that meets a connection which the
-    // server closed while it was idle is sent once more; nothing else is ever repeated.
+    // says whether a byte of the request may have left. Nothing is repeated but, by option, a GET.
     asio::awaitable<Result<Response>> send(Request request, rt::Duration deadline);
 
     // The head within `deadline`, the body by the caller.

@@ -17,9 +17,9 @@ struct Session {
     Session(rt::Runtime& runtime, std::string host_label, rt::Endpoint endpoint,
             std::string user_agent, const SecretBytes& token, std::shared_ptr<work::Gate> budget,
             omni::Observer observer)
-        : host(std::move(host_label)),
-          http(runtime, std::move(endpoint),
-               {.user_agent = std::move(user_agent), .body_limit = std::size_t{64} << 20}),
+        : host(std::move(host_label)), http(runtime, std::move(endpoint),
+                                            {.user_agent = std::move(user_agent),
+                                             .stale_get = http::ClientOptions::StaleGet::fail}),
           omni(runtime, http, token, std::move(observer)), gate(std::move(budget)) {}
 
     const std::string host; // as in Target
