@@ -52,8 +52,11 @@ std::string Watcher::label() const {
 }
 
 asio::awaitable<void> Watcher::run() {
+    answered_at_ = runtime_.now();
     for (;;) {
         auto done = resource_version_.empty() ? co_await list() : co_await watch();
+        if (done || done.error().http_status != 0)
+            answered_at_ = runtime_.now();
         if (done) {
             failures_ = 0;
             trouble_.clear();
@@ -136,6 +139,7 @@ asio::awaitable<Result<void>> Watcher::watch() {
     if (!stream)
         co_return stream.error();
     trouble_.clear();
+    answered_at_ = runtime_.now();
     SecretBytes buffer;
     for (;;) {
         auto bytes = co_await rt::with_deadline(runtime_, idle_limit, (*stream)->read());
@@ -144,6 +148,7 @@ asio::awaitable<Result<void>> Watcher::watch() {
         if (bytes->empty())
             co_return Result<void>(); // the server's time-out: go on from the last version
         failures_ = 0;
+        answered_at_ = runtime_.now();
         hooks_.activity();
         buffer.append(bytes->expose());
         std::size_t used = 0;

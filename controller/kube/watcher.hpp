@@ -58,12 +58,17 @@ class Watcher {
     // Why it is not synced, or not up to date; empty when all is well.
     [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
+    // When the API server last answered, with whatever status; the start of run() before.
+    [[nodiscard]] rt::TimePoint answered_at() const { return answered_at_; }
+
+    // "secrets in namespace a"
+    [[nodiscard]] std::string label() const;
+
   private:
     asio::awaitable<Result<void>> list();
     asio::awaitable<Result<void>> watch();
     Result<void> take_line(std::string_view line);
     asio::awaitable<void> recover(Error error);
-    [[nodiscard]] std::string label() const;
 
     rt::Runtime& runtime_;
     Client& client_;
@@ -72,6 +77,7 @@ class Watcher {
     Hooks hooks_;
     std::string resource_version_; // empty: a list is due
     std::string trouble_;
+    rt::TimePoint answered_at_{};
     int failures_ = 0;
     bool synced_ = false;
 };
