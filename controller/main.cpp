@@ -5,6 +5,7 @@
 #include "kube/events.hpp"
 #include "kube/lease.hpp"
 #include "ops/http_server.hpp"
+#include "ops/liveness.hpp"
 #include "options.hpp"
 #include "reconcile/controller.hpp"
 #include "rt/deadline.hpp"
@@ -33,7 +34,10 @@ namespace asio = boost::asio;
 
 constexpr std::string_view default_operator_namespace = "omni-connection-operator-system";
 constexpr rt::Duration api_server_patience = std::chrono::seconds(30);
+// The end takes ten seconds at most: eight for requests under way, one to record what became of
+// them (reconcile::Controller), and what is left to release the Lease.
 constexpr rt::Duration shutdown_patience = std::chrono::seconds(8);
+constexpr rt::Duration release_patience = std::chrono::milliseconds(700);
 
 std::optional<std::string> environment_variable(const std::string& name) {
     const char* value = std::getenv(name.c_str()); // NOLINT(concurrency-mt-unsafe): at start
@@ -86,7 +90,7 @@ class Operator {
   public:
     Operator(asio::io_context& context, const Options& options, kube::ClientConfig config,
              std::unique_ptr<kube::Client> client, reconcile::Settings settings)
-        : runtime_(context), tasks_(runtime_), client_(std::move(client)),
+        : runtime_(context), tasks_(runtime_), control_(runtime_), client_(std::move(client)),
           source_(std::move(config.source)),
           events_(runtime_, *client_, "omniconnection.io/omni-connection-operator", host_name()),
           elector_(make_elector(options, settings.operator_namespace)),
@@ -108,6 +112,8 @@ class Operator {
     Result<void> start_server(std::unique_ptr<ops::HttpServer>& server, ops::Handlers handlers,
                               const std::string& address, std::string_view what);
     ops::Reply readiness() const;
+    ops::Reply liveness() const;
+    asio::awaitable<void> beat();
     asio::awaitable<void> stop();
     asio::awaitable<void> control();
     std::unique_ptr<kube::LeaderElector> make_elector(const Options& options,
@@ -115,6 +121,7 @@ class Operator {
 
     rt::SystemRuntime runtime_;
     rt::TaskGroup tasks_;
+    rt::TaskGroup control_; // ends before the others
     asio::thread_pool offload_{1};
     std::unique_ptr<kube::Client> client_;
     std::string source_;
@@ -123,6 +130,7 @@ class Operator {
     reconcile::Controller controller_;
     const Options& options_;
     bool failed_ = false;
+    rt::TimePoint last_beat_{};
     std::optional<asio::signal_set> signals_;
     std::unique_ptr<ops::HttpServer> metrics_server_;
     std::unique_ptr<ops::HttpServer> health_server_;
@@ -130,6 +138,7 @@ class Operator {
 
 asio::awaitable<int> Operator::run() {
     log::info("starting", {{"version", version}, {"commit", commit}, {"config", source_}});
+    last_beat_ = runtime_.now();
     metrics().build_info(version, commit);
     metrics().on_scrape([this] { return controller_.snapshot(); });
     if (auto served = serve(); !served) {
@@ -137,7 +146,8 @@ asio::awaitable<int> Operator::run() {
         co_return 1;
     }
     signals_.emplace(runtime_.executor(), SIGTERM, SIGINT);
-    tasks_.spawn(control());
+    tasks_.spawn(beat());
+    control_.spawn(control());
     co_await signals_->async_wait(asio::as_tuple(asio::use_awaitable));
     log::info("stopping", {{"because", failed_ ? "of a failure" : "of a signal"}});
     co_await stop();
@@ -229,8 +239,8 @@ Result<void> Operator::serve() {
         !started)
         return started;
     ops::Handlers health_pages;
-    health_pages["/healthz"] = [] {
-        return ops::Reply{.body = "ok\n"};
+    health_pages["/healthz"] = [this] {
+        return liveness();
     };
     health_pages["/readyz"] = [this] {
         return readiness();
@@ -247,14 +257,35 @@ ops::Reply Operator::readiness() const {
             .body = (trouble.empty() ? "the caches are being filled" : trouble) + "\n"};
 }
 
-// No new work; requests under way get a while to finish and to be recorded.
+ops::Reply Operator::liveness() const {
+    const auto trouble = ops::liveness_trouble(runtime_.now(), last_beat_, controller_.watches());
+    if (trouble.empty())
+        return {.body = "ok\n"};
+    return {.status = 503, .body = trouble + "\n"};
+}
+
+asio::awaitable<void> Operator::beat() {
+    for (;;) {
+        last_beat_ = runtime_.now();
+        co_await runtime_.sleep(std::chrono::seconds(1));
+    }
+}
+
+// No new work; requests under way get a while to finish. Those that don't are cut, and recorded as
+// unknown; only then another replica may take over at once. Else the Lease runs out, and the next
+// leader knows.
 asio::awaitable<void> Operator::stop() {
     controller_.close();
     const auto deadline = runtime_.now() + shutdown_patience;
     while (!controller_.idle() && runtime_.now() < deadline)
         co_await runtime_.sleep(std::chrono::milliseconds(20));
-    if (elector_ && controller_.idle()) // else it runs out, and the next leader knows
-        co_await elector_->release();
+    control_.cancel();
+    co_await control_.join();
+    if (!elector_ || !controller_.recorded())
+        co_return;
+    auto released = co_await rt::with_deadline(runtime_, release_patience, elector_->release());
+    if (!released)
+        log::warn("the Lease was not released", {{"error", released.error().message}});
 }
 
 int run_operator(const Options& options) {
