@@ -1,19 +1,15 @@
 // The composition root: the only place that names the real clock, sockets, signals, files and the
 // environment.
-#include "base/digest.hpp"
 #include "kube/config.hpp"
-#include "kube/events.hpp"
-#include "kube/lease.hpp"
+#include "operator.hpp"
 #include "ops/http_server.hpp"
 #include "options.hpp"
-#include "reconcile/controller.hpp"
-#include "rt/deadline.hpp"
 #include "rt/proxy.hpp"
 #include "rt/system_runtime.hpp"
 #include "version.hpp"
 #include "wiping_heap.hpp"
 
-#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
 
@@ -33,8 +29,9 @@ using namespace oco;
 namespace asio = boost::asio;
 
 constexpr std::string_view default_operator_namespace = "omni-connection-operator-system";
-constexpr rt::Duration api_server_patience = std::chrono::seconds(30);
-constexpr rt::Duration shutdown_patience = std::chrono::seconds(8);
+
+// The end takes ten seconds at most: eight for requests under way, one to record what became of
+// them (reconcile::Controller), and what is left to release the Lease.
 
 std::optional<std::string> environment_variable(const std::string& name) {
     const char* value = std::getenv(name.c_str()); // NOLINT(concurrency-mt-unsafe): at start
@@ -82,180 +79,84 @@ void configure_log(const Options& options) {
                         }});
 }
 
-// Everything that lives as long as the process.
-class Operator {
+ops::Reply health_page(const std::string& trouble) {
+    return trouble.empty() ? ops::Reply{.body = "ok\n"}
+                           : ops::Reply{.status = 503, .body = trouble + "\n"};
+}
+
+// The pages for Prometheus and for the kubelet.
+class Pages {
   public:
-    Operator(asio::io_context& context, const Options& options, kube::ClientConfig config,
-             std::unique_ptr<kube::Client> client, reconcile::Settings settings)
-        : runtime_(context), tasks_(runtime_), client_(std::move(client)),
-          source_(std::move(config.source)),
-          events_(runtime_, *client_, "omniconnection.io/omni-connection-operator", host_name()),
-          elector_(make_elector(options, settings.operator_namespace)),
-          controller_(runtime_, *client_, events_, metrics(), offload_, std::move(settings),
-                      elector_.get()),
-          options_(options) {}
+    Pages(rt::Runtime& runtime, const Operator& op, const ops::Metrics& metrics)
+        : runtime_(runtime), tasks_(runtime), op_(op), metrics_(metrics) {}
 
-    // The exit code.
-    asio::awaitable<int> run();
+    Result<void> serve(const Options& options) {
+        ops::Handlers metrics_pages;
+        metrics_pages["/metrics"] = [this] {
+            return ops::Reply{.content_type = std::string(ops::exposition_content_type),
+                              .body = metrics_.scrape()};
+        };
+        ops::Handlers health_pages;
+        health_pages["/healthz"] = [this] {
+            return health_page(op_.liveness_trouble());
+        };
+        health_pages["/readyz"] = [this] {
+            return health_page(op_.readiness_trouble());
+        };
+        auto started = start(metrics_server_, std::move(metrics_pages),
+                             options.metrics_bind_address, "metrics");
+        return started ? start(health_server_, std::move(health_pages), options.health_bind_address,
+                               "health")
+                       : started;
+    }
 
-    static ops::Metrics& metrics() {
-        static ops::Metrics instance;
-        return instance;
+    asio::awaitable<void> close() {
+        tasks_.cancel();
+        co_await tasks_.join();
     }
 
   private:
-    asio::awaitable<Result<void>> await_api_server();
-    Result<void> serve();
-    Result<void> start_server(std::unique_ptr<ops::HttpServer>& server, ops::Handlers handlers,
-                              const std::string& address, std::string_view what);
-    ops::Reply readiness() const;
-    asio::awaitable<void> stop();
-    asio::awaitable<void> control();
-    std::unique_ptr<kube::LeaderElector> make_elector(const Options& options,
-                                                      const std::string& ns);
+    Result<void> start(std::unique_ptr<ops::HttpServer>& server, ops::Handlers handlers,
+                       const std::string& address, std::string_view what) {
+        if (address == "0")
+            return {};
+        server = std::make_unique<ops::HttpServer>(runtime_, std::move(handlers));
+        if (auto listening = server->listen(address); !listening)
+            return make_error(ErrorClass::invalid, "--" + std::string(what) + "-bind-address: " +
+                                                       listening.error().message);
+        const auto host = address.substr(0, address.rfind(':'));
+        log::info("serving " + std::string(what),
+                  {{"address", host + ":" + std::to_string(server->port())}});
+        tasks_.spawn(server->run());
+        return {};
+    }
 
-    rt::SystemRuntime runtime_;
+    rt::Runtime& runtime_;
     rt::TaskGroup tasks_;
-    asio::thread_pool offload_{1};
-    std::unique_ptr<kube::Client> client_;
-    std::string source_;
-    kube::EventRecorder events_;
-    std::unique_ptr<kube::LeaderElector> elector_; // null: no election
-    reconcile::Controller controller_;
-    const Options& options_;
-    bool failed_ = false;
-    std::optional<asio::signal_set> signals_;
+    const Operator& op_;
+    const ops::Metrics& metrics_;
     std::unique_ptr<ops::HttpServer> metrics_server_;
     std::unique_ptr<ops::HttpServer> health_server_;
 };
 
-asio::awaitable<int> Operator::run() {
-    log::info("starting", {{"version", version}, {"commit", commit}, {"config", source_}});
-    metrics().build_info(version, commit);
-    metrics().on_scrape([this] { return controller_.snapshot(); });
-    if (auto served = serve(); !served) {
+asio::awaitable<int> run_until_signal(asio::io_context& context, const Options& options,
+                                      Pages& pages, Operator& op) {
+    if (auto served = pages.serve(options); !served) {
         std::cerr << served.error().message << '\n';
+        co_await pages.close();
         co_return 1;
     }
-    signals_.emplace(runtime_.executor(), SIGTERM, SIGINT);
-    tasks_.spawn(control());
-    co_await signals_->async_wait(asio::as_tuple(asio::use_awaitable));
-    log::info("stopping", {{"because", failed_ ? "of a failure" : "of a signal"}});
-    co_await stop();
-    tasks_.cancel();
-    co_await tasks_.join();
-    co_return failed_ ? 1 : 0;
-}
-
-// Ends only when there is no way to go on: the API server never answered, or the Lease is lost.
-// Then the pod starts anew, with nothing remembered.
-asio::awaitable<void> Operator::control() {
-    if (auto answered = co_await await_api_server(); !answered) {
-        std::cerr << answered.error().message << '\n';
-    } else {
-        tasks_.spawn(events_.run());
-        co_await controller_.run();
-    }
-    failed_ = true;
-    signals_->cancel();
-}
-
-std::unique_ptr<kube::LeaderElector> Operator::make_elector(const Options& options,
-                                                            const std::string& ns) {
-    if (!options.leader_elect)
-        return nullptr;
-    unsigned char bytes[8];
-    runtime_.random_bytes(bytes);
-    return std::make_unique<kube::LeaderElector>(
-        runtime_, *client_,
-        kube::LeaseOptions{
-            .ns = ns,
-            .name = options.leader_election_id,
-            .identity = host_name() + "_" +
-                        fingerprint({reinterpret_cast<const char*>(bytes), sizeof bytes}, 16)});
-}
-
-// The API server has to answer once; after that the operator never gives up.
-asio::awaitable<Result<void>> Operator::await_api_server() {
-    const auto deadline = runtime_.now() + api_server_patience;
-    for (;;) {
-        auto answer = co_await rt::with_deadline(runtime_, deadline - runtime_.now(),
-                                                 client_->get("/version"));
-        if (answer)
-            co_return Result<void>();
-        const Error& error = answer.error();
-        const bool hopeless =
-            error.kind == ErrorClass::unauthorized || error.kind == ErrorClass::tls;
-        if (hopeless || runtime_.now() + std::chrono::seconds(1) >= deadline)
-            co_return make_error(error.kind,
-                                 "the Kubernetes API server at " +
-                                     rt::Endpoint{.host = client_->config().server.host,
-                                                  .port = client_->config().server.port}
-                                         .authority() +
-                                     " (" + source_ + ") " +
-                                     (error.kind == ErrorClass::unauthorized
-                                          ? "refuses the credentials: "
-                                      : error.kind == ErrorClass::tls ? "cannot be trusted: "
-                                                                      : "does not answer: ") +
-                                     error.message);
-        log::info("waiting for the API server", {{"error", error.message}});
-        co_await runtime_.sleep(std::chrono::seconds(1));
-    }
-}
-
-Result<void> Operator::start_server(std::unique_ptr<ops::HttpServer>& server,
-                                    ops::Handlers handlers, const std::string& address,
-                                    std::string_view what) {
-    if (address == "0")
-        return {};
-    server = std::make_unique<ops::HttpServer>(runtime_, std::move(handlers));
-    if (auto listening = server->listen(address); !listening)
-        return make_error(ErrorClass::invalid,
-                          "--" + std::string(what) + "-bind-address: " + listening.error().message);
-    const auto host = address.substr(0, address.rfind(':'));
-    log::info("serving " + std::string(what),
-              {{"address", host + ":" + std::to_string(server->port())}});
-    tasks_.spawn(server->run());
-    return {};
-}
-
-Result<void> Operator::serve() {
-    ops::Handlers metrics_pages;
-    metrics_pages["/metrics"] = [] {
-        return ops::Reply{.content_type = std::string(ops::exposition_content_type),
-                          .body = metrics().scrape()};
-    };
-    if (auto started = start_server(metrics_server_, std::move(metrics_pages),
-                                    options_.metrics_bind_address, "metrics");
-        !started)
-        return started;
-    ops::Handlers health_pages;
-    health_pages["/healthz"] = [] {
-        return ops::Reply{.body = "ok\n"};
-    };
-    health_pages["/readyz"] = [this] {
-        return readiness();
-    };
-    return start_server(health_server_, std::move(health_pages), options_.health_bind_address,
-                        "health");
-}
-
-ops::Reply Operator::readiness() const {
-    if (controller_.synced())
-        return {.body = "ok\n"};
-    const auto trouble = controller_.trouble();
-    return {.status = 503,
-            .body = (trouble.empty() ? "the caches are being filled" : trouble) + "\n"};
-}
-
-// No new work; requests under way get a while to finish and to be recorded.
-asio::awaitable<void> Operator::stop() {
-    controller_.close();
-    const auto deadline = runtime_.now() + shutdown_patience;
-    while (!controller_.idle() && runtime_.now() < deadline)
-        co_await runtime_.sleep(std::chrono::milliseconds(20));
-    if (elector_ && controller_.idle()) // else it runs out, and the next leader knows
-        co_await elector_->release();
+    asio::signal_set signals(context, SIGTERM, SIGINT);
+    signals.async_wait([&op](const boost::system::error_code& cancelled, int) {
+        if (!cancelled)
+            op.stop();
+    });
+    const int code = co_await op.run();
+    signals.cancel();
+    co_await pages.close();
+    if (!op.failure().empty())
+        std::cerr << op.failure() << '\n';
+    co_return code;
 }
 
 int run_operator(const Options& options) {
@@ -292,24 +193,34 @@ int run_operator(const Options& options) {
                 : std::string(default_operator_namespace);
     asio::io_context context(1);
     rt::SystemRuntime runtime(context);
-    kube::ClientConfig summary{.source = config->source};
+    ops::Metrics metrics;
+    const std::string source = config->source;
     const std::string api_host = config->server.host;
     auto client = kube::Client::make(
         runtime, std::move(*config), read_file,
-        [api_host](std::string_view method, int code, rt::Duration took) {
-            Operator::metrics().kube_request(code, method, api_host, ops::Seconds(took));
+        [&metrics, api_host](std::string_view method, int code, rt::Duration took) {
+            metrics.kube_request(code, method, api_host, ops::Seconds(took));
         });
     if (!client) {
         std::cerr << client.error().message << '\n';
         return 1;
     }
-    Operator op(context, options, std::move(summary), std::move(*client), std::move(settings));
+    asio::thread_pool offload(1);
+    Operator op(runtime, std::move(*client), metrics, offload, std::move(settings),
+                {.host_name = host_name(),
+                 .leader_elect = options.leader_elect,
+                 .leader_election_id = options.leader_election_id});
+    Pages pages(runtime, op, metrics);
+    log::info("starting", {{"version", version}, {"commit", commit}, {"config", source}});
+    metrics.build_info(version, commit);
+    metrics.on_scrape([&op] { return op.snapshot(); });
     int code = 1;
-    asio::co_spawn(context, op.run(), [&code](const std::exception_ptr& failure, int result) {
-        if (failure)
-            std::rethrow_exception(failure);
-        code = result;
-    });
+    asio::co_spawn(context, run_until_signal(context, options, pages, op),
+                   [&code](const std::exception_ptr& failure, int result) {
+                       if (failure)
+                           std::rethrow_exception(failure);
+                       code = result;
+                   });
     context.run();
     return code;
 }

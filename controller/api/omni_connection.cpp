@@ -93,6 +93,19 @@ Applied decode_applied(const json::Value& applied) {
     return out;
 }
 
+std::set<omni::Field> decode_fields(const json::Value* list) {
+    using omni::Field;
+    std::set<Field> out;
+    if (list == nullptr || !list->IsArray())
+        return out;
+    for (const auto& item : list->GetArray())
+        for (const Field field :
+             {Field::credential, Field::base_role, Field::environment_user_attribute})
+            if (json::text_of(item) == omni::name(field))
+                out.insert(field);
+    return out;
+}
+
 OmniConnection::Status decode_status(const json::Value& status) {
     OmniConnection::Status out;
     out.observed_generation = json::int_at(status, "observedGeneration").value_or(-1);
@@ -106,6 +119,7 @@ OmniConnection::Status decode_status(const json::Value& status) {
     out.last_push_time = json::string_at(status, "lastPushTime");
     if (const auto* applied = json::find(status, "applied"))
         out.applied = decode_applied(*applied);
+    out.unanswered = decode_fields(json::find(status, "unanswered"));
     if (const auto* rejected = json::find(status, "rejected"); rejected && rejected->IsObject())
         out.rejected = Rejected{.generation = json::int_at(*rejected, "generation").value_or(0),
                                 .digest = std::string(json::string_at(*rejected, "digest"))};
@@ -208,6 +222,15 @@ void encode(json::Writer& writer, const OmniConnection::Status& status) {
         writer.field("failures").null();
     writer.member_or_null("lastPushTime", status.last_push_time);
     encode_applied(writer, status.applied);
+    writer.field("unanswered");
+    if (status.unanswered.empty()) {
+        writer.null();
+    } else {
+        writer.begin_array();
+        for (const omni::Field field : status.unanswered)
+            writer.value(omni::name(field));
+        writer.end_array();
+    }
     if (status.rejected)
         writer.field("rejected")
             .begin_object()

@@ -96,6 +96,8 @@ struct OmniConnection {
         std::int64_t failures = 0;
         std::string last_push_time;
         Applied applied;
+        // Sent, and never answered: what Omni holds of these is not known, and may still change.
+        std::set<omni::Field> unanswered;
         std::optional<Rejected> rejected;
 
         bool operator==(const Status&) const = default;

@@ -2,6 +2,7 @@
 
 #include "base/digest.hpp"
 #include "base/log.hpp"
+#include "rt/deadline.hpp"
 
 namespace oco::kube {
 namespace {
@@ -10,6 +11,15 @@ constexpr std::size_t max_waiting = 1000;
 constexpr std::size_t max_series = 4000;
 // As client-go: an event that comes again within this time continues its series.
 constexpr rt::Duration series_window = std::chrono::minutes(6);
+// For one try. The queue stands still meanwhile, so that it is short.
+constexpr rt::Duration event_deadline = std::chrono::seconds(5);
+constexpr rt::Duration retry_pause = std::chrono::seconds(1);
+// Of what was suppressed, one line tells so often.
+constexpr rt::Duration suppressed_interval = std::chrono::minutes(1);
+
+bool worth_a_retry(const Error& error) {
+    return error.kind == ErrorClass::rate_limited || error.kind == ErrorClass::unavailable;
+}
 
 std::string series_key(const EventRecord& event) {
     return event.regarding.meta.uid + "/" + event.reason + "/" + event.note;
@@ -23,24 +33,49 @@ EventRecorder::EventRecorder(rt::Runtime& runtime, Client& client, std::string c
       instance_(std::move(instance)), changed_(runtime) {}
 
 void EventRecorder::record(EventRecord event) {
-    if (waiting_.size() >= max_waiting) {
-        log::warn("event dropped: too many are waiting",
-                  {{"object", event.regarding.meta.key.str()}, {"reason", event.reason}});
+    if (!limits_.allow(event.regarding.meta.uid, runtime_.now())) {
+        if (!tell_at_) {
+            tell_at_ = runtime_.now() + suppressed_interval;
+            changed_.notify();
+        }
         return;
     }
+    if (waiting_.size() >= max_waiting) {
+        if (++dropped_ == 1)
+            log::warn("events are dropped: too many are waiting",
+                      {{"object", event.regarding.meta.key.str()}, {"reason", event.reason}});
+        return;
+    }
+    dropped_ = 0;
     waiting_.push_back(std::move(event));
     changed_.notify();
 }
 
 asio::awaitable<void> EventRecorder::run() {
     for (;;) {
-        while (!waiting_.empty()) {
-            EventRecord next = std::move(waiting_.front());
-            waiting_.pop_front();
-            co_await send(std::move(next));
+        co_await send_waiting();
+        if (!tell_at_) {
+            co_await changed_.wait();
+            continue;
         }
-        co_await changed_.wait();
+        co_await changed_.wait_until(runtime_, *tell_at_);
+        if (runtime_.now() >= *tell_at_)
+            tell_suppressed();
     }
+}
+
+asio::awaitable<void> EventRecorder::send_waiting() {
+    while (!waiting_.empty()) {
+        EventRecord next = std::move(waiting_.front());
+        waiting_.pop_front();
+        co_await send(std::move(next));
+    }
+}
+
+void EventRecorder::tell_suppressed() {
+    tell_at_.reset();
+    log::debug("events suppressed: their objects cause too many",
+               {{"count", limits_.take_suppressed()}});
 }
 
 asio::awaitable<void> EventRecorder::send(EventRecord event) {
@@ -59,8 +94,14 @@ asio::awaitable<void> EventRecorder::send(EventRecord event) {
         repeat ? known->second.name
                : event.regarding.meta.key.name.substr(0, 200) + "." +
                      fingerprint({reinterpret_cast<const char*>(bytes), sizeof bytes}, 16);
-    auto done =
-        repeat ? co_await send_repeat(event, known->second) : co_await send_first(event, name);
+    const std::optional<Series> repeats = repeat ? std::optional(known->second) : std::nullopt;
+    auto done = co_await send_once(event, name, repeats);
+    if (!done && worth_a_retry(done.error())) {
+        co_await runtime_.sleep(retry_pause);
+        done = co_await send_once(event, name, repeats);
+        if (!done && done.error().kind == ErrorClass::conflict)
+            co_return; // the first try had arrived
+    }
     if (!done) {
         series_.erase(key);
         log::warn("event not written", {{"object", event.regarding.meta.key.str()},
@@ -69,6 +110,14 @@ asio::awaitable<void> EventRecorder::send(EventRecord event) {
     } else if (!repeat) {
         series_[key] = {.name = name, .count = 1, .last = runtime_.now()};
     }
+}
+
+asio::awaitable<Result<json::Document>> EventRecorder::send_once(const EventRecord& event,
+                                                                 std::string name,
+                                                                 std::optional<Series> repeats) {
+    co_return co_await rt::with_deadline(runtime_, event_deadline,
+                                         repeats ? send_repeat(event, std::move(*repeats))
+                                                 : send_first(event, std::move(name)));
 }
 
 asio::awaitable<Result<json::Document>> EventRecorder::send_first(const EventRecord& event,

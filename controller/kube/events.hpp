@@ -1,13 +1,18 @@
 // Kubernetes Events (events.k8s.io/v1), written in the background: they inform, and never hold up
-// work. Repeated ones become one series.
+// work. Repeated ones become one series, and one object causes so many and no more (EventLimits).
+//
+// Not guaranteed: that an Event is written. One that the API server does not take at the second try
+// is dropped.
 #pragma once
 
 #include "kube/client.hpp"
+#include "kube/event_limits.hpp"
 #include "kube/object.hpp"
 #include "rt/event.hpp"
 
 #include <deque>
 #include <map>
+#include <optional>
 
 namespace oco::kube {
 
@@ -32,7 +37,7 @@ class EventRecorder {
     EventRecorder(rt::Runtime& runtime, Client& client, std::string controller,
                   std::string instance);
 
-    // Dropped, with a line in the log, when too many wait.
+    // Dropped when the object caused too many, or too many wait; both is told in the log.
     void record(EventRecord event);
     // Sends what was recorded, until cancelled.
     asio::awaitable<void> run();
@@ -44,7 +49,11 @@ class EventRecorder {
         rt::TimePoint last{};
     };
 
+    asio::awaitable<void> send_waiting();
+    void tell_suppressed();
     asio::awaitable<void> send(EventRecord event);
+    asio::awaitable<Result<json::Document>> send_once(const EventRecord& event, std::string name,
+                                                      std::optional<Series> repeats);
     asio::awaitable<Result<json::Document>> send_first(const EventRecord& event, std::string name);
     asio::awaitable<Result<json::Document>> send_repeat(const EventRecord& event, Series series);
     void forget_old_series();
@@ -55,6 +64,9 @@ class EventRecorder {
     std::string instance_;
     std::deque<EventRecord> waiting_;
     std::map<std::string, Series> series_; // by object, reason and note
+    EventLimits limits_;
+    std::optional<rt::TimePoint> tell_at_; // how many were suppressed
+    std::size_t dropped_ = 0;              // in a row, since too many wait
     rt::Event changed_;
 };
 

@@ -3,6 +3,8 @@
 #include "base/log.hpp"
 #include "rt/deadline.hpp"
 
+#include <utility>
+
 namespace oco::kube {
 namespace {
 
@@ -13,7 +15,8 @@ std::int64_t whole_seconds(rt::Duration duration) {
 } // namespace
 
 LeaderElector::LeaderElector(rt::Runtime& runtime, Client& client, LeaseOptions options)
-    : runtime_(runtime), client_(client), options_(std::move(options)) {}
+    : runtime_(runtime), client_(client), options_(std::move(options)),
+      view_(options_.identity, options_.duration) {}
 
 bool LeaderElector::may_work_for(rt::Duration time) const {
     return renewed_at_ && runtime_.now() + time <= *renewed_at_ + options_.duration;
@@ -22,10 +25,13 @@ bool LeaderElector::may_work_for(rt::Duration time) const {
 asio::awaitable<Takeover> LeaderElector::acquire() {
     std::string said;
     for (;;) {
-        auto taken = co_await try_acquire();
+        // Later than that the Lease would be of no use.
+        auto taken = co_await rt::with_deadline(runtime_, options_.renew_deadline, try_acquire());
         if (taken && *taken)
             co_return **taken;
-        std::string state = taken ? "held by " + seen_.holder : taken.error().message;
+        std::string state = !taken                    ? taken.error().message
+                            : view_.record().absent() ? "deleted; its holder may still be at work"
+                                                      : "held by " + view_.record().holder;
         if (state != said) {
             log::info("waiting for the Lease",
                       {{"lease", options_.ns + "/" + options_.name}, {"state", state}});
@@ -43,29 +49,18 @@ asio::awaitable<Result<std::optional<Takeover>>> LeaderElector::try_acquire() {
     auto current = co_await read();
     if (!current)
         co_return current.error();
-    if (!seen_since_ || !(seen_ == *current)) {
-        seen_ = *current;
-        seen_since_ = started;
-    }
-    const bool absent = seen_.resource_version.empty();
-    const bool released = !absent && seen_.holder.empty();
-    const rt::Duration term = std::max(seen_.duration, options_.duration);
-    const bool ran_out = started - *seen_since_ >= term;
-    if (!absent && !released && !ran_out)
+    view_.observe(std::move(*current), runtime_.now());
+    const auto how = view_.may_take(started);
+    if (!how)
         co_return std::optional<Takeover>();
-    Record wanted = seen_;
-    wanted.holder = options_.identity;
-    wanted.duration = options_.duration;
-    wanted.acquire_time = format_rfc3339_micro(runtime_.wall_now());
-    wanted.transitions += absent ? 0 : 1;
-    auto written = co_await write(wanted);
+    auto written = co_await write(view_.claim(*how, format_rfc3339_micro(runtime_.wall_now())));
     if (!written) {
         if (written.error().kind == ErrorClass::conflict)
             co_return std::optional<Takeover>(); // another was faster
         co_return written.error();
     }
     renewed_at_ = started;
-    co_return std::optional(released ? Takeover::clean : Takeover::unclean);
+    co_return how;
 }
 
 asio::awaitable<void> LeaderElector::hold() {
@@ -76,7 +71,8 @@ asio::awaitable<void> LeaderElector::hold() {
         const auto left = *renewed_at_ + options_.renew_deadline - runtime_.now();
         const auto started = runtime_.now();
         auto renewed = left > rt::Duration::zero()
-                           ? co_await rt::with_deadline(runtime_, left, renew())
+                           ? co_await rt::with_deadline(
+                                 runtime_, left, rewrite(options_.identity, options_.duration))
                            : Result<void>(make_error(ErrorClass::unavailable,
                                                      "no renewal within the deadline"));
         if (renewed) {
@@ -90,39 +86,41 @@ asio::awaitable<void> LeaderElector::hold() {
     }
 }
 
-asio::awaitable<Result<void>> LeaderElector::renew() {
-    auto written = co_await write(seen_);
-    if (written || written.error().kind != ErrorClass::conflict)
+asio::awaitable<Result<void>> LeaderElector::rewrite(std::string holder, rt::Duration duration) {
+    LeaseRecord wanted = view_.record();
+    wanted.holder = holder;
+    wanted.duration = duration;
+    auto written = co_await write(wanted);
+    if (written || (written.error().kind != ErrorClass::conflict &&
+                    written.error().kind != ErrorClass::not_found))
         co_return written;
-    // Somebody wrote it: us, in an attempt whose answer was lost, or a new holder.
+    // Somebody wrote it: us, in an attempt whose answer was lost, or a new holder. Or it was
+    // deleted; then it is made anew, unless another is faster.
     auto current = co_await read();
     if (!current)
         co_return current.error();
-    if (current->holder != options_.identity)
-        co_return make_error(ErrorClass::invalid, "the Lease is held by " + current->holder);
-    seen_ = *current;
-    co_return co_await write(seen_);
+    if (!current->absent() && current->holder != options_.identity)
+        co_return make_error(ErrorClass::invalid, current->holder.empty()
+                                                      ? "the Lease was released by somebody else"
+                                                      : "the Lease is held by " + current->holder);
+    wanted.resource_version = current->resource_version;
+    co_return co_await write(wanted);
 }
 
-asio::awaitable<void> LeaderElector::release() {
-    if (!renewed_at_)
-        co_return;
-    renewed_at_.reset();
-    Record wanted = seen_;
-    wanted.holder.clear();
-    wanted.duration = std::chrono::seconds(1);
-    if (auto written = co_await write(wanted); !written)
-        log::warn("the Lease was not released", {{"error", written.error().message}});
+asio::awaitable<Result<void>> LeaderElector::release() {
+    if (!std::exchange(renewed_at_, std::nullopt))
+        co_return make_error(ErrorClass::invalid, "the Lease is not held");
+    co_return co_await rewrite("", std::chrono::seconds(1));
 }
 
-asio::awaitable<Result<LeaderElector::Record>> LeaderElector::read() {
+asio::awaitable<Result<LeaseRecord>> LeaderElector::read() {
     auto document = co_await client_.get(resources::leases.object(options_.ns, options_.name));
     if (!document) {
         if (document.error().kind == ErrorClass::not_found)
-            co_return Record();
+            co_return LeaseRecord();
         co_return document.error();
     }
-    Record record;
+    LeaseRecord record;
     record.resource_version = json::string_at(*document, {"metadata", "resourceVersion"});
     if (const json::Value* spec = json::find(*document, "spec")) {
         record.holder = json::string_at(*spec, "holderIdentity");
@@ -134,21 +132,20 @@ asio::awaitable<Result<LeaderElector::Record>> LeaderElector::read() {
     co_return record;
 }
 
-asio::awaitable<Result<void>> LeaderElector::write(Record wanted) {
+asio::awaitable<Result<void>> LeaderElector::write(LeaseRecord wanted) {
     const std::string body = manifest(wanted);
     auto answer =
-        wanted.resource_version.empty()
+        wanted.absent()
             ? co_await client_.create(resources::leases.collection(options_.ns), body)
             : co_await client_.replace(resources::leases.object(options_.ns, options_.name), body);
     if (!answer)
         co_return answer.error();
     wanted.resource_version = json::string_at(*answer, {"metadata", "resourceVersion"});
-    seen_ = std::move(wanted);
-    seen_since_ = runtime_.now();
+    view_.observe(std::move(wanted), runtime_.now());
     co_return Result<void>();
 }
 
-std::string LeaderElector::manifest(const Record& record) const {
+std::string LeaderElector::manifest(const LeaseRecord& record) const {
     json::Writer body;
     body.begin_object()
         .member("apiVersion", "coordination.k8s.io/v1")
@@ -157,7 +154,7 @@ std::string LeaderElector::manifest(const Record& record) const {
         .begin_object()
         .member("name", options_.name)
         .member("namespace", options_.ns);
-    if (!record.resource_version.empty())
+    if (!record.absent())
         body.member("resourceVersion", record.resource_version);
     body.end_object()
         .field("spec")

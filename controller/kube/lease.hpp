@@ -1,12 +1,23 @@
 // Leader election over a Lease (coordination.k8s.io/v1), as client-go does it: of several replicas
 // one works, and the others keep warm.
 //
-// Clocks of other machines are never compared: only how long, by our own monotonic clock, the Lease
-// has not changed. Not guaranteed: that a process which is stopped between asking may_work_for()
-// and sending has not lost the Lease meanwhile.
+// Guaranteed, whatever the clocks of other machines say, while the API server keeps its promise
+// that a write with an old resource version is refused:
+// - Another replica takes the Lease only once it has seen it released, or unchanged for its whole
+//   term by its own monotonic clock. So no other leads while may_work_for(0) is true here.
+// - may_work_for(10 s) counts from the start of the last renewal that succeeded, so that a request
+//   with a deadline of 10 s ends before another can lead.
+// - A Lease is released only when all that was sent is recorded; so who takes it over cleanly can
+//   trust what the objects say, and who does not trusts less (Takeover).
+// Not guaranteed:
+// - that a process which is stopped between asking may_work_for() and sending, or a machine that is
+//   suspended (its monotonic clock stops), has not lost the Lease meanwhile;
+// - that bytes which have left do not arrive later than a new leader's;
+// - anything when a person edits or deletes the Lease while a replica that never saw it starts.
 #pragma once
 
 #include "kube/client.hpp"
+#include "kube/lease_view.hpp"
 #include "rt/event.hpp"
 
 #include <optional>
@@ -23,12 +34,6 @@ struct LeaseOptions {
     rt::Duration retry_period = std::chrono::seconds(2);
 };
 
-// How the Lease came to us.
-enum class Takeover {
-    clean,   // released by its last holder, who recorded all it did
-    unclean, // it ran out, or nothing is known of a holder before us
-};
-
 class LeaderElector {
   public:
     LeaderElector(rt::Runtime& runtime, Client& client, LeaseOptions options);
@@ -37,39 +42,27 @@ class LeaderElector {
     asio::awaitable<Takeover> acquire();
     // Renews; ends when the Lease is lost.
     asio::awaitable<void> hold();
-    // Gives it back, so that another replica takes over at once. Best effort.
-    asio::awaitable<void> release();
+    // Gives it back, so that another replica takes over at once. No deadline of its own.
+    asio::awaitable<Result<void>> release();
 
     [[nodiscard]] const std::string& name() const { return options_.name; }
-
-    [[nodiscard]] bool leading() const { return renewed_at_.has_value(); }
 
     // Whether the Lease is ours for at least this long, counted from the start of the last
     // renewal that succeeded.
     [[nodiscard]] bool may_work_for(rt::Duration time) const;
 
   private:
-    struct Record {
-        std::string resource_version; // empty: there is no Lease
-        std::string holder;
-        std::int64_t transitions = 0;
-        std::string acquire_time;
-        rt::Duration duration{};
-
-        bool operator==(const Record&) const = default;
-    };
-
     asio::awaitable<Result<std::optional<Takeover>>> try_acquire();
-    asio::awaitable<Result<void>> renew();
-    asio::awaitable<Result<void>> write(Record wanted);
-    asio::awaitable<Result<Record>> read();
-    std::string manifest(const Record& record) const;
+    // Writes the Lease with this holder, our name or none, if it is still ours.
+    asio::awaitable<Result<void>> rewrite(std::string holder, rt::Duration duration);
+    asio::awaitable<Result<void>> write(LeaseRecord wanted);
+    asio::awaitable<Result<LeaseRecord>> read();
+    std::string manifest(const LeaseRecord& record) const;
 
     rt::Runtime& runtime_;
     Client& client_;
     LeaseOptions options_;
-    Record seen_;
-    std::optional<rt::TimePoint> seen_since_;
+    LeaseView view_;
     std::optional<rt::TimePoint> renewed_at_; // start of the last renewal; empty: not leading
 };
 

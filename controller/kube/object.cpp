@@ -64,6 +64,15 @@ const Condition* find_condition(const std::vector<Condition>& conditions, std::s
     return it == conditions.end() ? nullptr : &*it;
 }
 
+bool owns_condition(std::string_view type) {
+    return std::ranges::find(own_types, type) != own_types.end();
+}
+
+void drop_foreign_conditions(std::vector<Condition>& conditions) {
+    std::erase_if(conditions,
+                  [](const auto& condition) { return !owns_condition(condition.type); });
+}
+
 void set_conditions(std::vector<Condition>& conditions, std::vector<Condition> wanted,
                     WallTime now) {
     for (auto& condition : wanted) {
@@ -72,9 +81,6 @@ void set_conditions(std::vector<Condition>& conditions, std::vector<Condition> w
                                              ? old->last_transition_time
                                              : format_rfc3339(now);
     }
-    for (auto& condition : conditions)
-        if (std::ranges::find(own_types, condition.type) == own_types.end())
-            wanted.push_back(std::move(condition));
     conditions = std::move(wanted);
 }
 

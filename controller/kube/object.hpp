@@ -54,8 +54,12 @@ std::vector<Condition> decode_conditions(const json::Value& status);
 void encode_conditions(json::Writer& writer, const std::vector<Condition>& conditions);
 const Condition* find_condition(const std::vector<Condition>& conditions, std::string_view type);
 
-// Replaces the conditions by `wanted`; what keeps its status keeps its transition time, and
-// conditions of types the operator does not know are kept, as other controllers may own them.
+// Whether the operator writes conditions of this type; others belong to other controllers.
+bool owns_condition(std::string_view type);
+void drop_foreign_conditions(std::vector<Condition>& conditions);
+
+// Replaces the conditions, which are the operator's own, by `wanted`; what keeps its status keeps
+// its transition time.
 void set_conditions(std::vector<Condition>& conditions, std::vector<Condition> wanted,
                     WallTime now);
 

@@ -26,7 +26,7 @@ bool is_missing_kind(const Error& error) {
 
 Watcher::Watcher(rt::Runtime& runtime, Client& client, WatchSpec spec, WatchSink& sink, Hooks hooks)
     : runtime_(runtime), client_(client), spec_(std::move(spec)), sink_(sink),
-      hooks_(std::move(hooks)), wake_(runtime), last_answer_(runtime.now()) {}
+      hooks_(std::move(hooks)), wake_(runtime), answered_at_(runtime.now()) {}
 
 std::string Watcher::label() const {
     return spec_.resource.plural + (spec_.ns.empty() ? "" : " in namespace " + spec_.ns);
@@ -40,7 +40,7 @@ std::string Watcher::target(std::string_view parameters) const {
 }
 
 void Watcher::heard() {
-    last_answer_ = runtime_.now();
+    answered_at_ = runtime_.now();
     hooks_.activity();
 }
 
@@ -54,7 +54,7 @@ asio::awaitable<void> Watcher::run() {
             continue;
         }
         if (done.error().http_status != 0)
-            last_answer_ = runtime_.now();
+            answered_at_ = runtime_.now();
         co_await recover(done.error());
     }
 }
@@ -134,7 +134,7 @@ asio::awaitable<Result<void>> Watcher::follow() {
         target(parameters), spec_.metadata_only ? Accept::metadata_only : Accept::object);
     if (!stream)
         co_return stream.error();
-    last_answer_ = runtime_.now();
+    answered_at_ = runtime_.now();
     if (machine_.outdated())
         co_return Result<void>();
     machine_.opened();

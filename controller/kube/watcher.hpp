@@ -60,8 +60,11 @@ class Watcher {
     // Why it is not synced, or not up to date; empty when all is well.
     [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
-    // When the server last answered anything at all, be it a refusal. The start counts, too.
-    [[nodiscard]] rt::TimePoint last_answer() const { return last_answer_; }
+    // When the API server last answered, with whatever status; the start of run() before.
+    [[nodiscard]] rt::TimePoint answered_at() const { return answered_at_; }
+
+    // "secrets in namespace a"
+    [[nodiscard]] std::string label() const;
 
   private:
     asio::awaitable<Result<void>> list_page();
@@ -71,7 +74,6 @@ class Watcher {
     void apply(WatchMachine::Effect effect, const json::Value* object);
     asio::awaitable<void> recover(Error error);
     [[nodiscard]] std::string target(std::string_view parameters) const;
-    [[nodiscard]] std::string label() const;
     void heard();
 
     rt::Runtime& runtime_;
@@ -82,7 +84,7 @@ class Watcher {
     WatchMachine machine_;
     std::string trouble_;
     rt::Event wake_; // ends a pause
-    rt::TimePoint last_answer_;
+    rt::TimePoint answered_at_;
     http::ResponseStream* open_ = nullptr; // the stream that is being read
     bool synced_ = false;
 };

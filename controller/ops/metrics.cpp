@@ -6,6 +6,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <array>
+#include <optional>
 #include <sstream>
 
 namespace oco::ops {
@@ -235,12 +236,14 @@ void Metrics::work_retried(std::string_view name) {
 }
 
 std::string Metrics::scrape() const {
+    const std::optional<Snapshot> snapshot =
+        snapshot_ ? std::optional(snapshot_()) : std::nullopt; // may set gauges
     std::ostringstream kept;
     prometheus::TextSerializer().Serialize(kept, families_->registry.Collect());
     std::string page = std::move(kept).str();
     ExpositionWriter writer(page);
-    if (snapshot_)
-        write_snapshot(writer, snapshot_());
+    if (snapshot)
+        write_snapshot(writer, *snapshot);
     write_process_usage(writer, read_process_usage());
     return page;
 }

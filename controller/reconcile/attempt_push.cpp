@@ -82,7 +82,12 @@ asio::awaitable<Outcome> Attempt::push() {
     const FieldSet fields = choice_;
     const FieldSet unknown_before = memory_.unknown;
     memory_.unknown.insert(fields.begin(), fields.end());
+    memory_.in_flight = fields;
+    // If this is cut, the status has to say for which target.
+    status_.unanswered = unanswered_fields(memory_, *object_);
+    memory_.status = status_;
     auto answer = co_await call(session, make_update(fields));
+    memory_.in_flight.clear();
     std::optional<Error> failure;
     if (!answer)
         failure = answer.error();
@@ -136,14 +141,13 @@ asio::awaitable<Result<void>> Attempt::call(std::shared_ptr<Session> session, om
     owner_.tasks_.spawn(run_patch(shared, session, target_.connection_id, std::move(update)));
     co_await shared->done.wait_until(services_.runtime, services_.runtime.now() + silent_for);
     if (!shared->result) {
-        auto notice = status_;
-        notice.observed_generation = object_->meta.generation;
-        kube::set_conditions(
-            notice.conditions,
-            conditions_of(outcome(reason::progressing, "sent; waiting for Omni's answer"),
-                          object_->meta.generation),
-            services_.runtime.wall_now());
-        co_await owner_.write_status(object_, memory_, std::move(notice));
+        memory_.outcome = outcome(reason::progressing, "sent; waiting for Omni's answer");
+        memory_.status.unanswered.insert(memory_.in_flight.begin(), memory_.in_flight.end());
+        memory_.status.observed_generation = object_->meta.generation;
+        kube::set_conditions(memory_.status.conditions,
+                             conditions_of(memory_.outcome, object_->meta.generation),
+                             services_.runtime.wall_now());
+        co_await owner_.write_status(object_->meta.key, memory_);
     }
     while (!shared->result)
         co_await shared->done.wait();
@@ -204,28 +208,30 @@ void Attempt::note_accepted(const FieldSet& fields) {
             services_.metrics.rotation_latency(
                 ops::Seconds(services_.runtime.now() - *memory_.secret_changed_at));
         memory_.secret_changed_at.reset();
-        owner_.record(*object_, kube::EventType::normal, "CredentialPushed", "Push",
-                      "Omni accepted the credential from Secret " + read_->meta.key.name +
-                          ", version " + read_->meta.resource_version);
+        owner_.writer_.record(object_->meta, kube::EventType::normal, "CredentialPushed", "Push",
+                              "Omni accepted the credential from Secret " + read_->meta.key.name +
+                                  ", version " + read_->meta.resource_version);
         if (credential_->ends_in_newline)
-            owner_.record(*object_, kube::EventType::warning, "PasswordEndsInNewline", "Push",
-                          "the password in Secret " + read_->meta.key.name +
-                              " ends in a line break, which was sent as part of it; "
-                              "`echo -n` avoids that");
+            owner_.writer_.record(object_->meta, kube::EventType::warning, "PasswordEndsInNewline",
+                                  "Push",
+                                  "the password in Secret " + read_->meta.key.name +
+                                      " ends in a line break, which was sent as part of it; "
+                                      "`echo -n` avoids that");
     }
     if (fields.contains(Field::base_role)) {
         if (counts_as_applied(Field::base_role))
             status_.applied.base_role =
                 api::AppliedBaseRole{.value = *object_->base_role, .pushed_at = now_text};
-        owner_.record(*object_, kube::EventType::normal, "BaseRoleUpdated", "Push",
-                      "Omni accepted base role " + *object_->base_role);
+        owner_.writer_.record(object_->meta, kube::EventType::normal, "BaseRoleUpdated", "Push",
+                              "Omni accepted base role " + *object_->base_role);
     }
     if (fields.contains(Field::environment_user_attribute)) {
         if (counts_as_applied(Field::environment_user_attribute))
             status_.applied.environment_user_attribute = api::AppliedEnvironmentUserAttribute{
                 .value = *object_->environment_user_attribute, .pushed_at = now_text};
-        owner_.record(*object_, kube::EventType::normal, "EnvironmentUserAttributeUpdated", "Push",
-                      "Omni accepted the environment user attribute");
+        owner_.writer_.record(object_->meta, kube::EventType::normal,
+                              "EnvironmentUserAttributeUpdated", "Push",
+                              "Omni accepted the environment user attribute");
     }
     status_.rejected.reset();
     for (const Field field : fields)
@@ -238,12 +244,7 @@ void Attempt::note_accepted(const FieldSet& fields) {
 Outcome Attempt::note_failed(const FieldSet& fields, const Error& error) {
     if (error.sent == Sent::maybe) // Omni may hold either value now
         for (const Field field : fields) {
-            if (field == Field::credential)
-                status_.applied.credential.reset();
-            else if (field == Field::base_role)
-                status_.applied.base_role.reset();
-            else
-                status_.applied.environment_user_attribute.reset();
+            forget_applied(status_.applied, field);
             memory_.settling.erase(field);
             if (may_land_late(error))
                 memory_.unanswered[field].insert(digests_.at(field));

@@ -11,6 +11,8 @@ constexpr rt::Duration momentary_limit = std::chrono::seconds(1);
 constexpr rt::Duration longest_backoff = std::chrono::minutes(5);
 // nextAttemptTime moves by jitter all the time: it is rewritten when it is off by more than this.
 constexpr std::chrono::seconds next_attempt_tolerance(60);
+// Writes at a time at the end of the process; as many as the client keeps connections.
+constexpr int recorders = 8;
 
 } // namespace
 
@@ -30,7 +32,8 @@ ConnectionReconciler::ConnectionReconciler(Services services, const World& world
                                            InstanceReconciler& instances, rt::TaskGroup& tasks,
                                            Hooks hooks)
     : services_(services), world_(world), instances_(instances), tasks_(tasks),
-      hooks_(std::move(hooks)) {}
+      hooks_(std::move(hooks)),
+      writer_(services_, kube::resources::omni_connections, "OmniConnection", hooks_.again_at) {}
 
 api::Target ConnectionReconciler::target_of(const api::OmniConnection& object) const {
     const auto instance = world_.instances.get(object.instance);
@@ -69,6 +72,10 @@ Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
     memory = {};
     memory.uid = object.meta.uid;
     memory.status = object.status;
+    kube::drop_foreign_conditions(memory.status.conditions);
+    memory.ledger.adopt(prints_of(memory.status));
+    memory.announced = announced_in(memory.status.conditions);
+    recall_unanswered(memory);
     memory.generation = object.status.observed_generation;
     memory.failures = static_cast<int>(object.status.failures);
     // A restart goes on waiting where the last process left off, within reason.
@@ -103,6 +110,7 @@ ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object, 
                              api::OmniConnection::Status next, Outcome result) {
     const auto now = services_.runtime.now();
     const ObjectKey key = object->meta.key;
+    next.unanswered = unanswered_fields(memory, *object);
     if (result.momentary) {
         if (!memory.waiting_since)
             memory.waiting_since = now;
@@ -111,7 +119,8 @@ ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object, 
             hooks_.again_at(key, std::min(visible_at, result.again.value_or(visible_at)));
             // What was learnt stays; the conditions say it when it lasts. But what Omni accepted is
             // recorded at once.
-            if (next.applied == memory.status.applied)
+            if (next.applied == memory.status.applied &&
+                next.unanswered == memory.status.unanswered)
                 co_return;
             result = memory.outcome.reason.empty() ? result : memory.outcome;
         }
@@ -121,82 +130,102 @@ ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object, 
     memory.generation = object->meta.generation;
     next.observed_generation = object->meta.generation;
     next.failures = memory.failures;
-    const bool waiting_to_retry = memory.next_attempt && *memory.next_attempt > now;
-    if (!waiting_to_retry) {
-        next.next_attempt_time.clear();
-    } else {
-        const auto when = services_.runtime.wall_now() +
-                          std::chrono::duration_cast<std::chrono::system_clock::duration>(
-                              *memory.next_attempt - now);
-        const auto written = parse_rfc3339(memory.status.next_attempt_time);
-        const bool close = written && *written > services_.runtime.wall_now() &&
-                           std::chrono::abs(*written - when) <= next_attempt_tolerance;
-        next.next_attempt_time = close ? memory.status.next_attempt_time : format_rfc3339(when);
-    }
+    next.next_attempt_time = next_attempt_text(memory);
     if (!result.momentary) {
         next.last_handled_reconcile_at = object->reconcile_requested_at;
         if (result.shape == Shape::ready || result.shape == Shape::stalled)
             next.last_handled_force_at = object->force_requested_at;
     }
+    next.conditions = memory.status.conditions; // an attempt that took long has told of itself
     kube::set_conditions(next.conditions, conditions_of(result, object->meta.generation),
                          services_.runtime.wall_now());
-    const Outcome before = std::exchange(memory.outcome, result);
+    memory.outcome = result;
+    memory.status = std::move(next);
     if (result.again)
         hooks_.again_at(key, *result.again);
-    if (co_await write_status(object, memory, std::move(next)))
-        announce(*object, before, result);
+    if (co_await write_status(key, memory))
+        writer_.announce(object->meta, memory.announced, result);
 }
 
-asio::awaitable<bool>
-ConnectionReconciler::write_status(std::shared_ptr<const api::OmniConnection> object,
-                                   Memory& memory, api::OmniConnection::Status next) {
-    if (next == memory.status)
+std::string ConnectionReconciler::next_attempt_text(const Memory& memory) const {
+    const auto now = services_.runtime.now();
+    if (!memory.next_attempt || *memory.next_attempt <= now)
+        return {};
+    const auto wall_now = services_.runtime.wall_now();
+    const auto when = wall_now + std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                                     *memory.next_attempt - now);
+    const auto written = parse_rfc3339(memory.status.next_attempt_time);
+    const bool close = written && *written > wall_now &&
+                       std::chrono::abs(*written - when) <= next_attempt_tolerance;
+    return close ? memory.status.next_attempt_time : format_rfc3339(when);
+}
+
+std::shared_ptr<const api::OmniConnection>
+ConnectionReconciler::newest(const ObjectKey& key, const Memory& memory) const {
+    auto object = world_.connections.get(key);
+    return object && object->meta.uid == memory.uid ? object : nullptr;
+}
+
+asio::awaitable<bool> ConnectionReconciler::write_status(ObjectKey key, Memory& memory) {
+    const auto object = newest(key, memory);
+    if (!object)
         co_return false;
-    json::Writer body;
-    encode(body, next);
-    auto done = co_await services_.kube.patch_status(kube::resources::omni_connections,
-                                                     object->meta, body.str());
-    if (done) {
-        memory.status = std::move(next);
-        co_return true;
+    co_return co_await writer_.write(object, memory.ledger, memory.status);
+}
+
+void ConnectionReconciler::status_delivered(const api::OmniConnection& object) {
+    const auto known = memories_.find(object.meta.key);
+    if (known != memories_.end() && known->second.uid == object.meta.uid)
+        writer_.delivered(object, known->second.ledger);
+}
+
+asio::awaitable<bool> ConnectionReconciler::record_rest(rt::Duration limit) {
+    const auto now = services_.runtime.now();
+    std::vector<ObjectKey> later;
+    std::vector<ObjectKey> first; // taken from the end: what was cut goes first
+    for (auto& [key, memory] : memories_) {
+        const auto object = newest(key, memory);
+        if (!object)
+            continue;
+        const bool cut = !memory.in_flight.empty();
+        if (cut)
+            note_cut(memory, *object, services_.runtime.wall_now());
+        if (memory.ledger.due(prints_of(memory.status), now))
+            (cut ? first : later).push_back(key);
     }
-    if (done.error().kind == ErrorClass::not_found || done.error().kind == ErrorClass::conflict)
-        co_return false; // deleted, or made anew
-    log::warn("status not written", {{"kind", "OmniConnection"},
-                                     {"object", object->meta.key.str()},
-                                     {"error", done.error().message}});
-    // In memory it is written: what Omni holds must not be forgotten. The conditions are spoilt, so
-    // that the next reconcile writes all again.
-    memory.status = std::move(next);
-    memory.status.conditions.clear();
-    hooks_.again_at(object->meta.key, services_.runtime.now() + std::chrono::seconds(2));
-    co_return false;
+    later.insert(later.end(), first.begin(), first.end());
+    bool all_written = true;
+    rt::TaskGroup writers(services_.runtime);
+    for (int i = 0; i < recorders; ++i)
+        writers.spawn(record_one_by_one(later, now + limit, all_written));
+    co_await writers.join();
+    co_return all_written;
 }
 
-void ConnectionReconciler::announce(const api::OmniConnection& object, const Outcome& before,
-                                    const Outcome& now) {
-    if (before.reason == now.reason && before.message == now.message)
-        return;
-    log::write(
-        now.shape == Shape::ready ? log::Level::info : log::Level::warn, "connection",
-        {{"object", object.meta.key.str()}, {"reason", now.reason}, {"message", now.message}});
-    if (before.reason == now.reason)
-        return;
-    const bool calm = now.shape == Shape::ready || now.shape == Shape::progressing;
-    record(object, calm ? kube::EventType::normal : kube::EventType::warning, now.reason,
-           "Reconcile", now.message);
-}
-
-void ConnectionReconciler::record(const api::OmniConnection& object, kube::EventType type,
-                                  std::string_view reason, std::string_view action,
-                                  std::string note) {
-    services_.events.record({.regarding = {.api_version = "omniconnection.io/v1alpha1",
-                                           .kind = "OmniConnection",
-                                           .meta = object.meta},
-                             .type = type,
-                             .reason = std::string(reason),
-                             .action = std::string(action),
-                             .note = std::move(note)});
+asio::awaitable<void> ConnectionReconciler::record_one_by_one(std::vector<ObjectKey>& keys,
+                                                              rt::TimePoint deadline,
+                                                              bool& all_written) {
+    while (!keys.empty()) {
+        const ObjectKey key = keys.back();
+        keys.pop_back();
+        Memory& memory = memories_.at(key);
+        const auto left = deadline - services_.runtime.now();
+        const auto object = newest(key, memory);
+        if (left <= rt::Duration::zero()) {
+            all_written = false;
+            co_return;
+        }
+        if (!object)
+            continue;
+        auto done = co_await writer_.write_now(object, memory.ledger, memory.status, left);
+        const bool gone = !done && (done.error().kind == ErrorClass::not_found ||
+                                    done.error().kind == ErrorClass::conflict);
+        if (done || gone)
+            continue;
+        all_written = false;
+        log::warn("status not written before the end",
+                  {{"object", key.str()}, {"error", done.error().message}});
+    }
 }
 
 } // namespace oco::reconcile

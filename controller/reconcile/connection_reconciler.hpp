@@ -4,6 +4,7 @@
 
 #include "reconcile/instance_reconciler.hpp"
 #include "reconcile/memory.hpp"
+#include "reconcile/status_writer.hpp"
 #include "reconcile/world.hpp"
 
 #include <functional>
@@ -42,6 +43,14 @@ class ConnectionReconciler {
     // A Secret that the object names has changed: for omni_rotation_latency_seconds.
     void secret_changed(const ObjectKey& key);
 
+    // The watch has delivered an object whose spec is as before. Its key comes again if somebody
+    // has edited our part of the status.
+    void status_delivered(const api::OmniConnection& object);
+
+    // At the end of the process, once all work was cut: writes what the statuses lack, for each
+    // PATCH that was cut that nobody knows its outcome. True: all is written.
+    asio::awaitable<bool> record_rest(rt::Duration limit);
+
     // Where the object's fields go, as far as it is known; empty where the instance is absent or
     // does not allow it.
     [[nodiscard]] api::Target target_of(const api::OmniConnection& object) const;
@@ -59,17 +68,21 @@ class ConnectionReconciler {
     Memory& remember(const api::OmniConnection& object);
     asio::awaitable<void> finish(std::shared_ptr<const api::OmniConnection> object, Memory& memory,
                                  api::OmniConnection::Status next, Outcome result);
-    asio::awaitable<bool> write_status(std::shared_ptr<const api::OmniConnection> object,
-                                       Memory& memory, api::OmniConnection::Status next);
-    void announce(const api::OmniConnection& object, const Outcome& before, const Outcome& now);
-    void record(const api::OmniConnection& object, kube::EventType type, std::string_view reason,
-                std::string_view action, std::string note);
+    [[nodiscard]] std::string next_attempt_text(const Memory& memory) const;
+    // Writes memory.status, when it is time.
+    asio::awaitable<bool> write_status(ObjectKey key, Memory& memory);
+    // The object as last seen by the watch; null when it is gone, or another has its name.
+    [[nodiscard]] std::shared_ptr<const api::OmniConnection> newest(const ObjectKey& key,
+                                                                    const Memory& memory) const;
+    asio::awaitable<void> record_one_by_one(std::vector<ObjectKey>& keys, rt::TimePoint deadline,
+                                            bool& all_written);
 
     Services services_;
     const World& world_;
     InstanceReconciler& instances_;
     rt::TaskGroup& tasks_;
     Hooks hooks_;
+    StatusWriter writer_;
     std::unordered_map<ObjectKey, Memory> memories_;
     InFlight in_flight_;
 };

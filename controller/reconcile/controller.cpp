@@ -1,6 +1,7 @@
 #include "reconcile/controller.hpp"
 
 #include "base/log.hpp"
+#include "reconcile/pushes.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -13,6 +14,8 @@ constexpr std::size_t connection_workers = 32;
 constexpr std::size_t instance_workers = 8;
 // A spec is often applied together with its Secret: one PATCH then serves both.
 constexpr rt::Duration spec_settles = std::chrono::milliseconds(100);
+// At the end of the process, for all statuses that are not up to date.
+constexpr rt::Duration record_patience = std::chrono::seconds(1);
 
 work::QueueHooks queue_hooks(ops::Metrics& metrics, std::string name) {
     return {.added = [&metrics, name] { metrics.work_added(name); },
@@ -142,7 +145,7 @@ void Controller::watch(kube::Store<T>& store, const kube::Resource& resource,
 }
 
 asio::awaitable<void> Controller::run() {
-    std::exception_ptr failure;
+    std::exception_ptr failure; // or a cancellation
     try {
         watch(world_.instances, kube::resources::omni_instances, "", false);
         watch(world_.connections, kube::resources::omni_connections, "", false);
@@ -165,8 +168,20 @@ asio::awaitable<void> Controller::run() {
     tasks_.cancel();
     co_await asio::this_coro::reset_cancellation_state();
     co_await tasks_.join();
-    if (failure)
-        std::rethrow_exception(failure);
+    if (!failure)
+        co_return; // the Lease is lost: another may lead, and what it writes is newer
+    co_await record_rest();
+    std::rethrow_exception(failure);
+}
+
+asio::awaitable<void> Controller::record_rest() {
+    if (!started_) { // nothing was sent
+        recorded_ = true;
+        co_return;
+    }
+    if (elector_ != nullptr && !elector_->may_work_for(record_patience))
+        co_return;
+    recorded_ = co_await connections_->record_rest(record_patience);
 }
 
 asio::awaitable<void> Controller::wait_synced() {
@@ -198,13 +213,11 @@ asio::awaitable<void> Controller::lead() {
         work();
         co_return co_await tasks_.join();
     }
-    metrics_.leader(elector_->name(), false);
     leadership_ = {.elector = elector_, .takeover = co_await elector_->acquire()};
-    metrics_.leader(elector_->name(), true);
-    log::info("leading");
+    log::info("leading",
+              {{"takeover", leadership_.takeover == kube::Takeover::clean ? "clean" : "unclean"}});
     tasks_.spawn(take_over());
     co_await elector_->hold();
-    metrics_.leader(elector_->name(), false);
 }
 
 // A standby's view may lag behind what its predecessor has done: a watch can be dead without
@@ -221,6 +234,7 @@ asio::awaitable<void> Controller::take_over() {
 }
 
 void Controller::work() {
+    instances_->inherit(inherited_pushes());
     started_ = true;
     for (const auto& [key, object] : world_.instances.objects())
         instance_queue_->add(key);
@@ -228,6 +242,14 @@ void Controller::work() {
         connection_queue_->add(key);
     tasks_.spawn(instance_queue_->run());
     tasks_.spawn(connection_queue_->run());
+}
+
+std::map<std::string, std::vector<rt::TimePoint>> Controller::inherited_pushes() const {
+    std::map<std::string, std::vector<rt::TimePoint>> out;
+    for (const auto& [key, object] : world_.connections.objects())
+        for (const auto pushed : recent_pushes(object->status, runtime_))
+            out[object->status.applied.target.host].push_back(pushed);
+    return out;
 }
 
 bool Controller::synced() const {
@@ -266,8 +288,10 @@ void Controller::connection_changed(const Connection& before, const Connection& 
     const bool same = before && before->meta.uid == after->meta.uid;
     if (same && before->meta.generation == after->meta.generation &&
         before->reconcile_requested_at == after->reconcile_requested_at &&
-        before->force_requested_at == after->force_requested_at)
-        return; // labels, or our own status
+        before->force_requested_at == after->force_requested_at) {
+        connections_->status_delivered(*after);
+        return; // labels, or a status
+    }
     world_.connections_by_secret.set(key, secrets_of(*after));
     world_.connections_by_instance.set(key, {after->instance});
     claim(*after, connections_->target_of(*after));
@@ -296,8 +320,10 @@ void Controller::claim(const api::OmniConnection& object, const api::Target& tar
 void Controller::instance_changed(const Instance& before, const Instance& after) {
     const ObjectKey key = after ? after->meta.key : before->meta.key;
     if (after && before && before->meta.uid == after->meta.uid &&
-        before->meta.generation == after->meta.generation)
+        before->meta.generation == after->meta.generation) {
+        instances_->status_delivered(*after);
         return;
+    }
     if (after)
         world_.instances_by_secret.set(key, secrets_of(*after));
     else
@@ -353,8 +379,18 @@ void Controller::wake_connections_of(const ObjectKey& instance) {
 
 // --- what is told ------------------------------------------------------------------------------
 
+std::vector<ops::WatchLife> Controller::watches() const {
+    std::vector<ops::WatchLife> out;
+    for (const auto& watcher : watchers_)
+        if (watcher->synced())
+            out.push_back({.name = watcher->label(), .answered_at = watcher->answered_at()});
+    return out;
+}
+
 ops::Snapshot Controller::snapshot() const {
     ops::Snapshot out;
+    if (elector_ != nullptr)
+        metrics_.leader(elector_->name(), elector_->may_work_for(rt::Duration::zero()));
     std::map<std::pair<std::string, std::string>, std::size_t> counts;
     std::map<ObjectKey, ops::Snapshot::Instance> instances;
     for (const auto& [key, state] : instances_->states())

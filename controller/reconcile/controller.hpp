@@ -2,6 +2,7 @@
 // reconcilers work them off.
 #pragma once
 
+#include "ops/liveness.hpp"
 #include "reconcile/connection_reconciler.hpp"
 #include "reconcile/instance_reconciler.hpp"
 #include "work/queue.hpp"
@@ -18,11 +19,14 @@ class Controller {
                kube::LeaderElector* elector); // null: no election
 
     // Fills the stores, waits to lead, then reconciles: until cancelled, or until the Lease is
-    // lost.
+    // lost. When it is cancelled it cuts what is under way, and records that in the objects.
     asio::awaitable<void> run();
     // No new work; requests under way go on. See idle().
     void close();
     [[nodiscard]] bool idle() const;
+
+    // After run(): all that was sent is recorded, so that the Lease may be released.
+    [[nodiscard]] bool recorded() const { return recorded_; }
 
     // Whether all stores were filled at least once.
     [[nodiscard]] bool synced() const;
@@ -30,6 +34,8 @@ class Controller {
     [[nodiscard]] std::string trouble() const;
     // For each scrape.
     [[nodiscard]] ops::Snapshot snapshot() const;
+    // For /healthz.
+    [[nodiscard]] std::vector<ops::WatchLife> watches() const;
 
   private:
     using Connection = kube::Store<api::OmniConnection>::Pointer;
@@ -58,6 +64,8 @@ class Controller {
     asio::awaitable<void> lead();
     asio::awaitable<void> take_over();
     void work();
+    asio::awaitable<void> record_rest();
+    [[nodiscard]] std::map<std::string, std::vector<rt::TimePoint>> inherited_pushes() const;
 
     rt::Runtime& runtime_;
     kube::Client& client_;
@@ -76,7 +84,8 @@ class Controller {
     std::string trouble_;
     kube::LeaderElector* elector_;
     Leadership leadership_;
-    bool synced_ = false;  // the stores are filled
+    bool synced_ = false; // the stores are filled
+    bool recorded_ = false;
     bool started_ = false; // and this process leads: changes lead to work
     bool watches_namespaces_ = false;
 };

@@ -14,8 +14,10 @@ namespace {
 
 constexpr rt::Duration whoami_interval = std::chrono::minutes(1);
 constexpr rt::Duration count_interval = std::chrono::seconds(30);
-constexpr rt::Duration reread_after =
-    std::chrono::seconds(2); // a Secret, from an API server in trouble
+// A Secret that an API server in trouble did not give.
+constexpr rt::Duration reread_after = std::chrono::seconds(2);
+// What a process before this one spent is over after a minute.
+constexpr rt::Duration reserve_for = std::chrono::minutes(1);
 constexpr rt::BackoffPolicy instance_backoff{.first = std::chrono::seconds(1),
                                              .longest = std::chrono::minutes(5)};
 
@@ -78,7 +80,19 @@ void settle_slot(Services& services, work::Gate& gate, work::RateBudget::Slot sl
 
 InstanceReconciler::InstanceReconciler(Services services, const World& world, rt::TaskGroup& tasks,
                                        Hooks hooks)
-    : services_(services), world_(world), tasks_(tasks), hooks_(std::move(hooks)) {}
+    : services_(services), world_(world), tasks_(tasks), hooks_(std::move(hooks)),
+      writer_(services_, kube::resources::omni_instances, "OmniInstance", hooks_.again_at) {}
+
+void InstanceReconciler::inherit(std::map<std::string, std::vector<rt::TimePoint>> pushes_by_host) {
+    inherited_ = std::move(pushes_by_host);
+    reserved_until_ = services_.runtime.now() + reserve_for;
+}
+
+void InstanceReconciler::status_delivered(const api::OmniInstance& object) {
+    const auto known = states_.find(object.meta.key);
+    if (known != states_.end() && known->second.uid == object.meta.uid)
+        writer_.delivered(object, known->second.ledger);
+}
 
 const InstanceState* InstanceReconciler::find(const ObjectKey& key) const {
     const auto it = states_.find(key);
@@ -119,6 +133,9 @@ asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
         state = {};
         state.uid = instance->meta.uid;
         state.status = instance->status;
+        kube::drop_foreign_conditions(state.status.conditions);
+        state.ledger.adopt(prints_of(state.status));
+        state.announced = announced_in(state.status.conditions);
         services_.metrics.add_instance(key.str());
     }
     const bool was_usable = state.usable;
@@ -249,6 +266,7 @@ std::shared_ptr<work::Gate> InstanceReconciler::gate_of(const api::OmniInstance&
     if (!gate) {
         gate = std::make_shared<work::Gate>(services_.runtime,
                                             static_cast<int>(instance.requests_per_minute));
+        gate->inherit(inherited_[url.label()], reserved_until_);
         tasks_.spawn(gate->run());
     }
     return gate;
@@ -370,55 +388,31 @@ Outcome InstanceReconciler::failed(InstanceState& state, const Error& error) {
 }
 
 asio::awaitable<void> InstanceReconciler::write_status(Instance instance, InstanceState& state) {
-    api::OmniInstance::Status next = state.status;
-    next.observed_generation = instance->meta.generation;
-    next.connections = static_cast<std::int64_t>(
-        world_.connections_by_instance.users_of(instance->meta.key).size());
-    kube::set_conditions(next.conditions, conditions_of(state.outcome, instance->meta.generation),
-                         services_.runtime.wall_now());
-    if (next == state.status)
+    const ObjectKey key = instance->meta.key;
+    const Instance newest = world_.instances.get(key);
+    if (!newest || newest->meta.uid != state.uid)
         co_return;
-    // A crowd of new connections makes few writes.
     const auto now = services_.runtime.now();
+    state.status.observed_generation = instance->meta.generation;
+    kube::set_conditions(state.status.conditions,
+                         conditions_of(state.outcome, instance->meta.generation),
+                         services_.runtime.wall_now());
+    // A crowd of new connections makes few writes: the count goes along with what else is written,
+    // or when it is due.
+    const auto count =
+        static_cast<std::int64_t>(world_.connections_by_instance.users_of(key).size());
     const auto count_due = state.count_written.value_or(now) + count_interval;
-    auto but_for_count = next;
-    but_for_count.connections = state.status.connections;
-    if (but_for_count == state.status && state.count_written && now < count_due) {
-        hooks_.again_at(instance->meta.key, count_due);
-        co_return;
+    const bool alone = !state.ledger.due(prints_of(state.status), now);
+    if (count != state.status.connections && alone && state.count_written && now < count_due) {
+        hooks_.again_at(key, count_due);
+    } else {
+        state.status.connections = count;
     }
-    state.count_written = now;
-    const auto* before = kube::find_condition(state.status.conditions, "Ready");
-    const bool news = before == nullptr || before->reason != state.outcome.reason;
-    json::Writer body;
-    encode(body, next);
-    auto done = co_await services_.kube.patch_status(kube::resources::omni_instances,
-                                                     instance->meta, body.str());
-    if (!done) {
-        if (done.error().kind == ErrorClass::not_found || done.error().kind == ErrorClass::conflict)
-            co_return; // deleted meanwhile
-        log::warn("status not written", {{"kind", "OmniInstance"},
-                                         {"object", instance->meta.key.str()},
-                                         {"error", done.error().message}});
-        hooks_.again_at(instance->meta.key, services_.runtime.now() + std::chrono::seconds(2));
-        co_return;
+    const Outcome said = state.outcome;
+    if (co_await writer_.write(newest, state.ledger, state.status)) {
+        state.count_written = now;
+        writer_.announce(instance->meta, state.announced, said);
     }
-    state.status = std::move(next);
-    if (!news)
-        co_return;
-    log::info("instance", {{"object", instance->meta.key.str()},
-                           {"reason", state.outcome.reason},
-                           {"message", state.outcome.message}});
-    services_.events.record(
-        {.regarding = {.api_version = "omniconnection.io/v1alpha1",
-                       .kind = "OmniInstance",
-                       .meta = instance->meta},
-         .type = state.outcome.shape == Shape::ready || state.outcome.shape == Shape::progressing
-                     ? kube::EventType::normal
-                     : kube::EventType::warning,
-         .reason = state.outcome.reason,
-         .action = "Reconcile",
-         .note = state.outcome.message});
 }
 
 } // namespace oco::reconcile

@@ -5,6 +5,7 @@
 
 #include "reconcile/outcome.hpp"
 #include "reconcile/session.hpp"
+#include "reconcile/status_writer.hpp"
 #include "reconcile/world.hpp"
 #include "rt/task_group.hpp"
 
@@ -16,7 +17,9 @@ namespace oco::reconcile {
 struct InstanceState {
     std::string uid;
     std::int64_t generation = 0;      // of the spec that all this belongs to
-    api::OmniInstance::Status status; // as last written
+    api::OmniInstance::Status status; // written, or about to be; without conditions of others
+    StatusLedger ledger;
+    Announced announced;
     Outcome outcome = {.reason = std::string(reason::progressing), .message = "not looked at yet"};
     std::shared_ptr<Session> session; // null until the key could be read
     std::string session_identity;     // of what the session was made
@@ -46,6 +49,12 @@ class InstanceReconciler {
     InstanceReconciler(Services services, const World& world, rt::TaskGroup& tasks, Hooks hooks);
 
     asio::awaitable<void> reconcile(ObjectKey key);
+
+    // This process begins to lead: what others sent a short while ago counts in the budgets.
+    void inherit(std::map<std::string, std::vector<rt::TimePoint>> pushes_by_host);
+
+    // As ConnectionReconciler has it.
+    void status_delivered(const api::OmniInstance& object);
 
     // Null when it was never seen.
     [[nodiscard]] const InstanceState* find(const ObjectKey& key) const;
@@ -78,9 +87,12 @@ class InstanceReconciler {
     const World& world_;
     rt::TaskGroup& tasks_;
     Hooks hooks_;
+    StatusWriter writer_;
     std::unordered_map<ObjectKey, InstanceState> states_;
     // By host and token: instances that share a key share its budget.
     std::map<std::string, std::shared_ptr<work::Gate>> gates_;
+    std::map<std::string, std::vector<rt::TimePoint>> inherited_; // pushes, by host
+    rt::TimePoint reserved_until_{};
 };
 
 // The error that a read of a Secret ended with, as an Outcome. `what` is "Secret ns/name".

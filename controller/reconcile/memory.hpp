@@ -4,6 +4,7 @@
 #include "api/omni_connection.hpp"
 #include "reconcile/outcome.hpp"
 #include "reconcile/plan.hpp"
+#include "reconcile/status_writer.hpp"
 
 #include <map>
 #include <optional>
@@ -22,13 +23,18 @@ struct Settling {
 struct Memory {
     std::string uid;
     std::int64_t generation = 0;
-    api::OmniConnection::Status status; // as last written; nobody else writes it
-    Outcome outcome;                    // of the last reconcile
+    // What is to be in the object's status: written, or about to be. What others make of the status
+    // there is undone. Without conditions of others.
+    api::OmniConnection::Status status;
+    StatusLedger ledger; // how much of it is written
+    Announced announced;
+    Outcome outcome; // of the last reconcile
 
     // What Omni holds of these is not known: an attempt ended without a definite answer.
     FieldSet unknown;
     // Digests of the values of attempts that went unanswered, by field: they may land late.
     std::map<omni::Field, std::set<std::string>> unanswered;
+    FieldSet in_flight; // of the PATCH under way
     std::map<omni::Field, Settling> settling;
     // The fields that were accepted for this token of forceAt, until the status has the token too.
     std::string force_token;
@@ -58,5 +64,16 @@ struct Memory {
     std::optional<rt::TimePoint> secret_changed_at; // observed, and not accepted yet
     std::optional<rt::TimePoint> waiting_since;     // a momentary outcome has lasted from here
 };
+
+// What `status` says an earlier process was never answered: unknown, and a value that no digest
+// equals may land late. So what is sent next settles.
+void recall_unanswered(Memory& memory);
+
+// For status.unanswered: of the fields that `object` manages, those of unanswered attempts.
+FieldSet unanswered_fields(const Memory& memory, const api::OmniConnection& object);
+
+// The PATCH under way was cut: nobody will know what became of it. Leaves memory.status so that the
+// next process does.
+void note_cut(Memory& memory, const api::OmniConnection& object, WallTime now);
 
 } // namespace oco::reconcile

@@ -20,12 +20,24 @@ FieldSet without(const FieldSet& fields, const FieldSet& removed) {
 void keep_applicable(api::Applied& applied, const api::Target& target, const FieldSet& held) {
     if (applied.target != target)
         applied = {.target = target};
-    if (!held.contains(Field::credential))
+    for (const Field field :
+         {Field::credential, Field::base_role, Field::environment_user_attribute})
+        if (!held.contains(field))
+            forget_applied(applied, field);
+}
+
+void forget_applied(api::Applied& applied, Field field) {
+    switch (field) {
+    case Field::credential:
         applied.credential.reset();
-    if (!held.contains(Field::base_role))
+        break;
+    case Field::base_role:
         applied.base_role.reset();
-    if (!held.contains(Field::environment_user_attribute))
+        break;
+    case Field::environment_user_attribute:
         applied.environment_user_attribute.reset();
+        break;
+    }
 }
 
 std::string combined_digest(const Digests& digests, const FieldSet& fields) {

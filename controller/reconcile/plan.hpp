@@ -21,6 +21,9 @@ using Digests = std::map<omni::Field, std::string>;
 // managed (any more), or not held, loses its entry.
 void keep_applicable(api::Applied& applied, const api::Target& target, const FieldSet& held);
 
+// What Omni holds of the field is not known.
+void forget_applied(api::Applied& applied, omni::Field field);
+
 // The identity of a set of values: what `status.rejected.digest` holds.
 std::string combined_digest(const Digests& digests, const FieldSet& fields);
 

@@ -36,6 +36,11 @@ class Gate {
 
     void set_limit(int requests_per_minute);
 
+    // Once, before the first enter(): see RateBudget.
+    void inherit(const std::vector<rt::TimePoint>& answered, rt::TimePoint reserved_until) {
+        budget_.inherit(answered, reserved_until);
+    }
+
     [[nodiscard]] int remaining() { return budget_.free(runtime_.now()); }
 
     // When the next slot may come free: an estimate for people.

@@ -11,14 +11,25 @@ void RateBudget::expire(TimePoint now) {
     busy_until_.erase(busy_until_.begin(), busy_until_.upper_bound(now));
 }
 
+void RateBudget::inherit(const std::vector<TimePoint>& answered, TimePoint reserved_until) {
+    for (const TimePoint time : answered)
+        busy_until_.insert(time + window);
+    reserved_until_ = reserved_until;
+}
+
+int RateBudget::reserve(TimePoint now) const {
+    return limit_ > 1 && now < reserved_until_ ? std::max(1, limit_ / 10) : 0;
+}
+
 int RateBudget::free(TimePoint now) {
     expire(now);
     if (now < paused_until_)
         return 0;
-    if (probing_)
-        return in_flight_.empty() ? 1 : 0;
     const auto used = static_cast<int>(in_flight_.size() + busy_until_.size());
-    return std::max(0, limit_ - used);
+    const int left = std::max(0, limit_ - used - reserve(now));
+    if (probing_)
+        return in_flight_.empty() ? std::min(1, left) : 0;
+    return left;
 }
 
 RateBudget::Slot RateBudget::take(TimePoint now) {
@@ -47,9 +58,10 @@ TimePoint RateBudget::next_change(TimePoint now) {
     expire(now);
     if (now < paused_until_)
         return paused_until_;
-    if (busy_until_.empty())
-        return TimePoint::max();
-    return *busy_until_.begin();
+    TimePoint next = busy_until_.empty() ? TimePoint::max() : *busy_until_.begin();
+    if (now < reserved_until_)
+        next = std::min(next, reserved_until_);
+    return next;
 }
 
 } // namespace oco::work

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <vector>
 
 namespace oco::work {
 
@@ -23,6 +24,12 @@ class RateBudget {
     using Slot = std::uint64_t;
 
     explicit RateBudget(int requests_per_minute) : limit_(requests_per_minute) {}
+
+    // A process before this one may have spent part of the budget: `answered` are the times at
+    // which its requests are known to have been answered. Of what it did beside them nothing is
+    // known, so that until `reserved_until` a tenth of the limit (at least 1, where the limit is
+    // more) stays unused.
+    void inherit(const std::vector<TimePoint>& answered, TimePoint reserved_until);
 
     void set_limit(int requests_per_minute) { limit_ = requests_per_minute; }
 
@@ -51,12 +58,14 @@ class RateBudget {
 
   private:
     void expire(TimePoint now);
+    [[nodiscard]] int reserve(TimePoint now) const;
 
     int limit_;
     Slot next_slot_ = 1;
     std::set<Slot> in_flight_;
     std::multiset<TimePoint> busy_until_;
     TimePoint paused_until_{};
+    TimePoint reserved_until_{};
     bool probing_ = false;
 };
 

@@ -128,7 +128,7 @@ def test_sigterm_lets_a_request_under_way_end(site: Site) -> None:
     assert len(site.emulator.patches(connection)) == 1
 
 
-def test_a_request_that_sigterm_cuts_is_sent_again(site: Site) -> None:
+def test_a_request_that_sigterm_cuts_is_recorded_and_sent_again(site: Site) -> None:
     connection = site.emulator.new_connection("postgres")
     site.secret("db", password="never-answered")
     site.emulator.fault(connection, "hang-after-apply", count=1)
@@ -136,11 +136,13 @@ def test_a_request_that_sigterm_cuts_is_sent_again(site: Site) -> None:
     site.wait_patches(connection, 1)
     assert site.operator.stop() == 0  # within ten seconds, though Omni never answers
     assert "credential" not in site.status("sales").get("applied", {})
+    assert site.status("sales")["unanswered"] == ["credential"]
     site.operator.start()
-    wait_until(
-        lambda: len(site.emulator.patches(connection)) == 2, AFTER_A_CRASH_SECONDS, "sent again"
+    site.wait_patches(connection, 2)  # no Lease has to run out first
+    site.eventually(
+        lambda: "once more" in site.conditions("sales")["Ready"]["message"], "it settles"
     )
-    site.wait_reason("sales", "Synced")
+    assert site.status("sales")["unanswered"] == ["credential"]
 
 
 def test_a_value_that_follows_an_unanswered_one_is_sent_twice(site: Site) -> None:
@@ -157,9 +159,11 @@ def test_a_value_that_follows_an_unanswered_one_is_sent_twice(site: Site) -> Non
         lambda: "once more" in site.conditions("sales")["Ready"]["message"], "it settles"
     )
     assert "credential" not in site.status("sales")["applied"]
+    assert site.status("sales")["unanswered"] == ["credential"]
     wait_until(lambda: len(site.emulator.patches(connection)) == 3, 90, "the settling push")
     _, sent, again = site.emulator.patches(connection)
     assert again["body"] == second
     assert again["timeUnixMs"] - sent["timeUnixMs"] >= 60_000
     site.wait_reason("sales", "Synced")
     assert site.status("sales")["applied"]["credential"]["digest"]
+    assert "unanswered" not in site.status("sales")

@@ -6,8 +6,6 @@
 namespace oco::sim {
 namespace {
 
-constexpr rt::Duration shutdown_patience = std::chrono::seconds(8);
-
 kube::ClientConfig client_config() {
     kube::ClientConfig config;
     config.server = {.scheme = kube::Scheme::http,
@@ -41,30 +39,24 @@ class Replica::Process {
     Process(test::SimRuntime& time, Network& network, const ReplicaOptions& options, int number)
         : address(options.name + "-" + std::to_string(number)),
           runtime_(time, network, address, options.wall_skew, options.seed),
-          client_(*kube::Client::make(
-              runtime_, client_config(),
-              [token = options.token](const std::string&) -> Result<SecretBytes> {
-                  return SecretBytes(token());
-              },
-              [](std::string_view, int, rt::Duration) {})),
-          events_(runtime_, *client_, "omniconnection.io/omni-connection-operator", address),
-          elector_(runtime_, *client_,
-                   {.ns = std::string(operator_namespace), .name = "leader", .identity = address}),
-          controller_(runtime_, *client_, events_, metrics_, idle_pool(), settings(), &elector_),
+          operator_(runtime_,
+                    *kube::Client::make(
+                        runtime_, client_config(),
+                        [token = options.token](const std::string&) -> Result<SecretBytes> {
+                            return SecretBytes(token());
+                        },
+                        [](std::string_view, int, rt::Duration) {}),
+                    metrics_, idle_pool(), settings(), {.host_name = address}),
           tasks_(runtime_) {
-        metrics_.on_scrape([this] { return controller_.snapshot(); });
+        metrics_.on_scrape([this] { return operator_.snapshot(); });
     }
 
     void start(std::function<void(int)> on_exit) {
         on_exit_ = std::move(on_exit);
-        tasks_.spawn(events_.run());
         tasks_.spawn(run());
     }
 
-    void stop() {
-        if (!std::exchange(stopping_, true))
-            tasks_.spawn(shut_down());
-    }
+    void stop() { operator_.stop(); }
 
     void cancel() {
         on_exit_ = {};
@@ -73,42 +65,22 @@ class Replica::Process {
 
     [[nodiscard]] bool ended() const { return tasks_.size() == 0; }
 
-    [[nodiscard]] bool synced() const { return controller_.synced(); }
-
     [[nodiscard]] std::string scrape() const { return metrics_.scrape(); }
 
     const std::string address;
 
   private:
     asio::awaitable<void> run() {
-        co_await controller_.run();
-        exit(1);
-    }
-
-    asio::awaitable<void> shut_down() {
-        controller_.close();
-        const auto deadline = runtime_.now() + shutdown_patience;
-        while (!controller_.idle() && runtime_.now() < deadline)
-            co_await runtime_.sleep(std::chrono::milliseconds(20));
-        if (controller_.idle())
-            co_await elector_.release();
-        exit(0);
-    }
-
-    void exit(int code) {
+        const int code = co_await operator_.run();
         if (const auto told = std::exchange(on_exit_, {}))
             told(code);
     }
 
     ProcessRuntime runtime_;
-    std::unique_ptr<kube::Client> client_;
     ops::Metrics metrics_;
-    kube::EventRecorder events_;
-    kube::LeaderElector elector_;
-    reconcile::Controller controller_;
+    Operator operator_;
     rt::TaskGroup tasks_;
     std::function<void(int)> on_exit_;
-    bool stopping_ = false;
 };
 
 Replica::Replica(test::SimRuntime& time, Network& network, ReplicaOptions options)
@@ -147,14 +119,6 @@ void Replica::retire() {
 
 void Replica::bury() {
     std::erase_if(dying_, [](const auto& process) { return process->ended(); });
-}
-
-std::string Replica::identity() const {
-    return running() ? process_->address : std::string();
-}
-
-bool Replica::synced() const {
-    return running() && process_->synced();
 }
 
 std::string Replica::metrics() const {

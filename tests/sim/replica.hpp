@@ -2,12 +2,8 @@
 // started, told to stop, and killed at any moment.
 #pragma once
 
-#include "kube/events.hpp"
-#include "kube/lease.hpp"
 #include "kube_model.hpp"
-#include "reconcile/controller.hpp"
-
-#include <boost/asio/thread_pool.hpp>
+#include "operator.hpp"
 
 #include <memory>
 #include <string>
@@ -77,9 +73,6 @@ class Replica {
 
     [[nodiscard]] bool running() const { return process_ != nullptr; }
 
-    // The identity in the Lease; empty when it does not run.
-    [[nodiscard]] std::string identity() const;
-    [[nodiscard]] bool synced() const;
     [[nodiscard]] std::string metrics() const;
 
     // Frees what has ended. Not from within the simulated world.

@@ -70,3 +70,45 @@ TEST_CASE("no window of a minute at the server holds more than the limit") {
         CHECK(arrivals[i + limit] - arrivals[i] >= 60s);
     CHECK(sent >= 590);
 }
+
+TEST_CASE("what a process before this one spent counts, and a tenth is kept back for a minute") {
+    struct Row {
+        int limit;
+        std::vector<std::chrono::seconds> ago; // its requests were answered then
+        int free_at_start;
+        int free_after_30s;
+        int free_after_a_minute;
+    };
+
+    const Row rows[] = {
+        {60, {}, 54, 54, 60},
+        {60, {0s, 0s, 10s, 40s}, 50, 51, 58},
+        {60, {61s, 3600s}, 54, 54, 60},
+        {10, {5s}, 8, 8, 10},
+        {5, {5s}, 3, 3, 5},
+        {2, {}, 1, 1, 2},
+        {1, {}, 1, 1, 1}, // nothing to keep back
+        {1, {20s}, 0, 0, 1},
+        {3, {1s, 1s, 1s, 1s, 1s}, 0, 0, 3},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.limit);
+        RateBudget budget(row.limit);
+        std::vector<TimePoint> answered;
+        for (const auto ago : row.ago)
+            answered.push_back(start - ago);
+        budget.inherit(answered, start + 60s);
+        CHECK(budget.free(start) == row.free_at_start);
+        CHECK(budget.free(start + 30s) == row.free_after_30s);
+        CHECK(budget.free(start + 60s) == row.free_after_a_minute);
+    }
+}
+
+TEST_CASE("the end of the reserve is a time at which slots come free") {
+    RateBudget budget(2);
+    budget.inherit({start - 1s}, start + 60s);
+    CHECK(budget.free(start) == 0);
+    CHECK(budget.next_change(start) == start - 1s + RateBudget::window);
+    CHECK(budget.next_change(start + 59'500ms) == start + 60s);
+    CHECK(budget.next_change(start + 60s) == TimePoint::max());
+}

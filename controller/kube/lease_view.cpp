@@ -1,0 +1,40 @@
+#include "kube/lease_view.hpp"
+
+#include <algorithm>
+
+namespace oco::kube {
+
+void LeaseView::observe(LeaseRecord record, rt::TimePoint now) {
+    if (since_ && record == record_)
+        return;
+    vanished_ = since_ && record.absent() && (vanished_ || !record_.holder.empty());
+    record_ = std::move(record);
+    since_ = now;
+}
+
+std::optional<Takeover> LeaseView::may_take(rt::TimePoint asked) const {
+    if (!since_)
+        return std::nullopt;
+    if (ours())
+        return claimed_.value_or(Takeover::unclean);
+    if (record_.absent() && !vanished_)
+        return Takeover::unclean;
+    if (!record_.absent() && record_.holder.empty())
+        return Takeover::clean;
+    // A holder that asked for a longer term has it.
+    if (asked - *since_ >= std::max(record_.duration, duration_))
+        return Takeover::unclean;
+    return std::nullopt;
+}
+
+LeaseRecord LeaseView::claim(Takeover how, std::string acquire_time) {
+    claimed_ = how;
+    LeaseRecord wanted = record_;
+    wanted.holder = identity_;
+    wanted.duration = duration_;
+    wanted.acquire_time = std::move(acquire_time);
+    wanted.transitions += record_.absent() || ours() ? 0 : 1;
+    return wanted;
+}
+
+} // namespace oco::kube
