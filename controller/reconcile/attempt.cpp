@@ -2,6 +2,7 @@
 #include "reconcile/attempt.hpp"
 
 #include "base/digest.hpp"
+#include "base/mutation.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
@@ -84,6 +85,8 @@ bool Attempt::find_instance_state() {
 // While the attempt waited, what it goes by may have changed: the object, its instance (whose state
 // may be gone), or who holds a field. Then the queue holds its key again.
 bool Attempt::overtaken() {
+    if (mutated("overtaken-unnoticed"))
+        return false;
     const auto same = [](const auto& before, const auto& now) {
         return now && now->meta.uid == before->meta.uid &&
                now->meta.generation == before->meta.generation;
@@ -175,7 +178,7 @@ Attempt::Step Attempt::find_target() {
         status_.dialect.clear();
         status_.rejected.reset();
         memory_.unknown.clear();
-        memory_.unanswered.clear();
+        memory_.late.clear();
         memory_.settling.clear();
         memory_.refusals = {};
         memory_.not_found_at.reset();

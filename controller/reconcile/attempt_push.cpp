@@ -1,5 +1,6 @@
 // An Attempt's PATCH, and what its answer means.
 #include "base/log.hpp"
+#include "base/mutation.hpp"
 #include "reconcile/attempt.hpp"
 #include "rt/backoff.hpp"
 
@@ -13,7 +14,6 @@ using omni::Field;
 
 constexpr rt::BackoffPolicy push_backoff{.first = std::chrono::seconds(1),
                                          .longest = std::chrono::minutes(5)};
-constexpr rt::Duration settling_time = std::chrono::seconds(60);
 // An attempt that is unanswered for longer is told in the status.
 constexpr rt::Duration silent_for = std::chrono::seconds(1);
 
@@ -73,7 +73,7 @@ asio::awaitable<Outcome> Attempt::push() {
     if (!slot)
         co_return outcome(reason::rate_limited,
                           "waiting for a free slot of the key's requests per minute");
-    if (!services_.leadership.may_send()) {
+    if (!services_.leadership.may_send() && !mutated("lease-unchecked")) {
         session->gate->unused(*slot);
         Outcome waiting = momentary("the Lease must be renewed before sending");
         waiting.again = services_.runtime.now() + silent_for;
@@ -84,13 +84,20 @@ asio::awaitable<Outcome> Attempt::push() {
     memory_.unknown.insert(fields.begin(), fields.end());
     memory_.in_flight = fields;
     // If this is cut, the status has to say for which target.
-    status_.unanswered = unanswered_fields(memory_, *object_);
+    status_.unanswered = unanswered_fields(memory_, *object_, services_.runtime.now());
     memory_.status = status_;
+    if (mutated("applied-before-push")) {
+        note_accepted(fields);
+        memory_.status = status_;
+        co_await owner_.write_status(key, memory_);
+    }
     auto answer = co_await call(session, make_update(fields));
     memory_.in_flight.clear();
     std::optional<Error> failure;
     if (!answer)
         failure = answer.error();
+    if (failure && failure->http_status == 0 && mutated("unknown-counts-as-applied"))
+        failure.reset();
     settle_slot(services_, *session->gate, *slot, failure, instance_->meta.key);
     for (const Field field : fields)
         services_.metrics.push(instance_->meta.key.str(), omni::name(field),
@@ -142,7 +149,10 @@ asio::awaitable<Result<void>> Attempt::call(std::shared_ptr<Session> session, om
     co_await shared->done.wait_until(services_.runtime, services_.runtime.now() + silent_for);
     if (!shared->result) {
         memory_.outcome = outcome(reason::progressing, "sent; waiting for Omni's answer");
-        memory_.status.unanswered.insert(memory_.in_flight.begin(), memory_.in_flight.end());
+        for (const Field field : memory_.in_flight) { // what Omni holds is not known now
+            memory_.status.unanswered.insert(field);
+            forget_applied(memory_.status.applied, field);
+        }
         memory_.status.observed_generation = object_->meta.generation;
         kube::set_conditions(memory_.status.conditions,
                              conditions_of(memory_.outcome, object_->meta.generation),
@@ -168,19 +178,17 @@ Outcome Attempt::retry_later(std::string_view reason, std::string message) {
 bool Attempt::counts_as_applied(Field field) {
     const std::string& digest = digests_.at(field);
     const auto now = services_.runtime.now();
-    auto& late = memory_.unanswered[field];
     const auto settling = memory_.settling.find(field);
     const bool settled = settling != memory_.settling.end() && settling->second.digest == digest &&
                          now >= settling->second.due;
-    const bool contested =
-        std::ranges::any_of(late, [&](const std::string& earlier) { return earlier != digest; });
-    if (contested && !settled) {
+    if (mutated("late-values-forgotten") && !memory_.settling.contains(field))
+        memory_.late.clear();
+    if (memory_.late.contest(field, digest, now) && !settled && !mutated("no-settling")) {
         memory_.unknown.insert(field);
-        memory_.settling[field] = {.digest = digest, .due = now + settling_time};
+        memory_.settling[field] = {.digest = digest, .due = now + LateValues::may_land_for};
         return false;
     }
     memory_.unknown.erase(field);
-    memory_.unanswered.erase(field);
     memory_.settling.erase(field);
     return true;
 }
@@ -247,7 +255,7 @@ Outcome Attempt::note_failed(const FieldSet& fields, const Error& error) {
             forget_applied(status_.applied, field);
             memory_.settling.erase(field);
             if (may_land_late(error))
-                memory_.unanswered[field].insert(digests_.at(field));
+                memory_.late.note(field, digests_.at(field), services_.runtime.now());
         }
     const auto now = services_.runtime.now();
     switch (error.kind) {

@@ -1,5 +1,6 @@
 // An Attempt's values: what is wanted, what Omni lacks of it, and what it refused before.
 #include "base/digest.hpp"
+#include "base/mutation.hpp"
 #include "reconcile/attempt.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -101,7 +102,8 @@ asio::awaitable<void> Attempt::examine_credential() {
     // the newest there is, and nothing may be older than what was read before.
     if (watched && watched->meta.resource_version == memory_.unseen_version)
         memory_.unseen_version.clear();
-    const bool cache_will_do = watched && memory_.failures == 0 && memory_.unseen_version.empty();
+    const bool watch_is_current = memory_.unseen_version.empty() || mutated("stale-read");
+    const bool cache_will_do = watched && memory_.failures == 0 && watch_is_current;
     const std::string at_least = cache_will_do ? watched->meta.resource_version : std::string();
     std::vector<std::string> wanted{spec.secret.key};
     if (!spec.passphrase_key.empty())
@@ -160,11 +162,14 @@ void Attempt::compare_credential(const kube::SecretRead& read, const SecretBytes
     // if the Secret was touched since.
     const bool distrusted = !std::exchange(memory_.compared, true) && applied &&
                             services_.leadership.takeover == kube::Takeover::unclean &&
+                            !mutated("unclean-counts-as-clean") &&
                             (applied->secret_uid != read.meta.uid ||
                              applied->secret_resource_version != read.meta.resource_version);
     if (distrusted)
         applied.reset();
-    if (differs(Field::credential, applied ? applied->digest : std::string())) {
+    const bool touched = mutated("version-is-value") && applied &&
+                         applied->secret_resource_version != read.meta.resource_version;
+    if (touched || differs(Field::credential, applied ? applied->digest : std::string())) {
         pending_.insert(Field::credential);
         return;
     }

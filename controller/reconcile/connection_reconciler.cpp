@@ -75,7 +75,7 @@ Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
     kube::drop_foreign_conditions(memory.status.conditions);
     memory.ledger.adopt(prints_of(memory.status));
     memory.announced = announced_in(memory.status.conditions);
-    recall_unanswered(memory);
+    recall_unanswered(memory, services_.runtime.now());
     memory.generation = object.status.observed_generation;
     memory.failures = static_cast<int>(object.status.failures);
     // A restart goes on waiting where the last process left off, within reason.
@@ -110,7 +110,7 @@ ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object, 
                              api::OmniConnection::Status next, Outcome result) {
     const auto now = services_.runtime.now();
     const ObjectKey key = object->meta.key;
-    next.unanswered = unanswered_fields(memory, *object);
+    next.unanswered = unanswered_fields(memory, *object, now);
     if (result.momentary) {
         if (!memory.waiting_since)
             memory.waiting_since = now;
@@ -143,6 +143,8 @@ ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object, 
     memory.status = std::move(next);
     if (result.again)
         hooks_.again_at(key, *result.again);
+    if (const auto settled = memory.late.next_change(now))
+        hooks_.again_at(key, *settled); // then the status has less to tell
     if (co_await write_status(key, memory))
         writer_.announce(object->meta, memory.announced, result);
 }
@@ -189,7 +191,7 @@ asio::awaitable<bool> ConnectionReconciler::record_rest(rt::Duration limit) {
             continue;
         const bool cut = !memory.in_flight.empty();
         if (cut)
-            note_cut(memory, *object, services_.runtime.wall_now());
+            note_cut(memory, *object, now, services_.runtime.wall_now());
         if (memory.ledger.due(prints_of(memory.status), now))
             (cut ? first : later).push_back(key);
     }

@@ -1,6 +1,7 @@
 #include "reconcile/controller.hpp"
 
 #include "base/log.hpp"
+#include "base/mutation.hpp"
 #include "reconcile/pushes.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -182,6 +183,7 @@ asio::awaitable<void> Controller::record_rest() {
     if (elector_ != nullptr && !elector_->may_work_for(record_patience))
         co_return;
     recorded_ = co_await connections_->record_rest(record_patience);
+    recorded_ = recorded_ || mutated("released-unrecorded");
 }
 
 asio::awaitable<void> Controller::wait_synced() {
@@ -223,10 +225,12 @@ asio::awaitable<void> Controller::lead() {
 // A standby's view may lag behind what its predecessor has done: a watch can be dead without
 // anybody knowing. What is sent goes by a view from after the Lease was ours.
 asio::awaitable<void> Controller::take_over() {
-    for (const auto& watcher : watchers_)
-        watcher->refresh();
+    if (!mutated("no-refresh-at-take-over"))
+        for (const auto& watcher : watchers_)
+            watcher->refresh();
     const auto ready = [this](const auto& watcher) {
-        return watcher->fresh() || watcher.get() == world_.namespace_watcher;
+        return watcher->fresh() || watcher.get() == world_.namespace_watcher ||
+               mutated("no-refresh-at-take-over");
     };
     while (!std::ranges::all_of(watchers_, ready))
         co_await progress_.wait();

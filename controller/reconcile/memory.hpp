@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/omni_connection.hpp"
+#include "reconcile/late_values.hpp"
 #include "reconcile/outcome.hpp"
 #include "reconcile/plan.hpp"
 #include "reconcile/status_writer.hpp"
@@ -32,8 +33,7 @@ struct Memory {
 
     // What Omni holds of these is not known: an attempt ended without a definite answer.
     FieldSet unknown;
-    // Digests of the values of attempts that went unanswered, by field: they may land late.
-    std::map<omni::Field, std::set<std::string>> unanswered;
+    LateValues late;    // of attempts that went unanswered
     FieldSet in_flight; // of the PATCH under way
     std::map<omni::Field, Settling> settling;
     // The fields that were accepted for this token of forceAt, until the status has the token too.
@@ -65,15 +65,18 @@ struct Memory {
     std::optional<rt::TimePoint> waiting_since;     // a momentary outcome has lasted from here
 };
 
-// What `status` says an earlier process was never answered: unknown, and a value that no digest
-// equals may land late. So what is sent next settles.
-void recall_unanswered(Memory& memory);
+// What memory.status says an earlier process was never answered: a value that we do not know may
+// land late, so that what is sent next settles. Unless something was accepted since, what Omni
+// holds is unknown.
+void recall_unanswered(Memory& memory, rt::TimePoint now);
 
 // For status.unanswered: of the fields that `object` manages, those of unanswered attempts.
-FieldSet unanswered_fields(const Memory& memory, const api::OmniConnection& object);
+FieldSet unanswered_fields(const Memory& memory, const api::OmniConnection& object,
+                           rt::TimePoint now);
 
 // The PATCH under way was cut: nobody will know what became of it. Leaves memory.status so that the
 // next process does.
-void note_cut(Memory& memory, const api::OmniConnection& object, WallTime now);
+void note_cut(Memory& memory, const api::OmniConnection& object, rt::TimePoint now,
+              WallTime wall_now);
 
 } // namespace oco::reconcile

@@ -26,6 +26,18 @@ void keep_applicable(api::Applied& applied, const api::Target& target, const Fie
             forget_applied(applied, field);
 }
 
+bool holds(const api::Applied& applied, Field field) {
+    switch (field) {
+    case Field::credential:
+        return applied.credential.has_value();
+    case Field::base_role:
+        return applied.base_role.has_value();
+    case Field::environment_user_attribute:
+        return applied.environment_user_attribute.has_value();
+    }
+    return false;
+}
+
 void forget_applied(api::Applied& applied, Field field) {
     switch (field) {
     case Field::credential:

@@ -21,6 +21,7 @@ using Digests = std::map<omni::Field, std::string>;
 // managed (any more), or not held, loses its entry.
 void keep_applicable(api::Applied& applied, const api::Target& target, const FieldSet& held);
 
+[[nodiscard]] bool holds(const api::Applied& applied, omni::Field field);
 // What Omni holds of the field is not known.
 void forget_applied(api::Applied& applied, omni::Field field);
 

@@ -22,7 +22,9 @@ constexpr sim::Mutation mutations[] = {
     {"answers-cost-nothing", "a slot of the budget is free again as soon as the answer came"},
     {"overtaken-unnoticed", "an attempt is not checked again after it waited"},
     {"version-is-value", "a Secret whose version changed is sent, changed or not"},
-    {"body-in-log", "what was sent is written to the log"},
+    {"applied-before-push", "what is to be sent is recorded as held before it was sent"},
+    {"late-values-forgotten", "once a value is accepted, earlier unanswered ones are not feared"},
+    {"released-unrecorded", "the Lease is given back though not all is recorded"},
     {"failed-status-forgotten", "a status that could not be written is not written again"},
 };
 
