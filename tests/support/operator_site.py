@@ -107,20 +107,31 @@ class Emulator:
 class Operator:
     """The release binary as a process."""
 
-    def __init__(self, binary: Path, plane: ControlPlane, log: Path, *flags: str) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        plane: ControlPlane,
+        log: Path,
+        *flags: str,
+        kubeconfig: Path | None = None,
+    ) -> None:
         self.log = log
-        self._arguments = [str(binary), "--kubeconfig", str(plane.kubeconfig)]
+        self._arguments = [str(binary), "--kubeconfig", str(kubeconfig or plane.kubeconfig)]
         self._arguments += ["--metrics-bind-address", "127.0.0.1:0"]
         self._arguments += ["--health-bind-address", "127.0.0.1:0", *flags]
         self._process: subprocess.Popen[str] | None = None
         self.starts = 0
 
-    def start(self) -> None:
+    def launch(self) -> None:
+        """Starts it and does not wait for anything."""
         before = len(self.log.read_text()) if self.log.exists() else 0
         self._read_from = before
         with self.log.open("a") as log:
             self._process = _start(self._arguments, stderr=log)
         self.starts += 1
+
+    def start(self) -> None:
+        self.launch()
         self.metrics = self._address("serving metrics")
         self.health = self._address("serving health")
         wait_until(lambda: self.get(self.health, "/readyz")[0] == 200, 40, "the operator is ready")
@@ -142,6 +153,16 @@ class Operator:
             self._process.kill()
             self._process.wait()
 
+    def ended(self) -> bool:
+        """Whether it ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
+    def said(self, message: str) -> dict[str, Any] | None:
+        """The first line of its log with this message since it was started last."""
+        lines = self.log.read_text()[self._read_from :].splitlines(keepends=True)
+        whole = (json.loads(line) for line in lines if line[:1] == "{" and line[-1] == "\n")
+        return next((line for line in whole if line["msg"] == message), None)
+
     def get(self, address: str, path: str) -> tuple[int, str]:
         try:
             with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
@@ -154,13 +175,10 @@ class Operator:
 
     def _address(self, message: str) -> str:
         def find() -> str | None:
-            assert self._process is not None
-            if self._process.poll() is not None:
+            if self.ended():
                 raise RuntimeError(f"the operator ended: {self.log.read_text()[-2000:]}")
-            for line in self.log.read_text()[self._read_from :].splitlines():
-                if line.startswith("{") and json.loads(line)["msg"] == message:
-                    return json.loads(line)["address"]
-            return None
+            line = self.said(message)
+            return line["address"] if line else None
 
         return wait_until(find, 30, f"the log line {message!r}")  # type: ignore[return-value]
 
