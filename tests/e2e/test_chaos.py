@@ -31,6 +31,7 @@ CONNECTIONS = 25
 ROTATIONS = 20  # of each, besides the first value
 PACE_SECONDS = 6  # what has not arrived by then overlaps with the next rotation
 TAKEOVER_SECONDS = 60  # a Lease that runs out (15 s), and requests that are swallowed
+RELIST_SECONDS = 45  # watches back off for up to 30 s
 SETTLE_SECONDS = 150  # the settling push comes after 60 s, after a back-off that may have grown
 LEASE_SECONDS = (5, TAKEOVER_SECONDS)  # a dead leader's: 15 s from a renewal up to 10 s before
 
@@ -111,6 +112,7 @@ class Chaos:
     # Steps
 
     def set_up(self) -> None:
+        """All is in Omni and Synced, and then the faults begin."""
         self.kube.start()
         self.omni.start()
         self.rotate(0)
@@ -151,6 +153,7 @@ class Chaos:
         )
 
     def crash(self) -> None:
+        self.note_relists()
         leader, _ = self.leader_and_standby()
         leader.stop(signal.SIGKILL)
         self.crashes.append(time.time())
@@ -184,15 +187,16 @@ class Chaos:
         self.done["restarted"] += 1
 
     STEPS = {
-        3: crash,
-        5: restart_api_server,
-        7: terminate,
-        9: compact,
-        12: crash,
-        14: terminate,
-        16: compact,
-        18: crash,
+        2: crash,
+        4: restart_api_server,
+        5: terminate,
+        7: compact,
+        9: crash,
+        11: terminate,
+        12: compact,
+        14: crash,
     }
+    BURSTS = {6, 10, 13, 17, 18, 19}  # the next one follows at once
 
     def run(self) -> None:
         for self.number in range(1, ROTATIONS + 1):
@@ -201,10 +205,15 @@ class Chaos:
                 self.rotate(self.number)
             if step:
                 step(self)
-            try:
-                self.wait(lambda: not self.behind(self.number), PACE_SECONDS, "")
-            except TimeoutError:
-                self.done["overlapped"] += 1
+            if self.number not in self.BURSTS:
+                self.let_arrive(self.number)
+
+    def let_arrive(self, number: int) -> None:
+        """Waits for a rotation, but not for long."""
+        try:
+            self.wait(lambda: not self.behind(number), PACE_SECONDS, "")
+        except TimeoutError:
+            pass
 
     # Figures
 
@@ -218,10 +227,14 @@ class Chaos:
         return answered - 3 * self.done["launched"]
 
     def note_relists(self) -> None:
-        """Those that the last compaction led to. The count ends with the API server."""
-        if self.lists_before is not None:
-            self.relists.append(self.lists() - self.lists_before)
-            self.lists_before = None
+        """Those that the last compaction led to: three, of the watches of an operator that lived
+        through it, or six. To be called before the API server, which counts them, or an operator
+        ends."""
+        if self.lists_before is None:
+            return
+        before, self.lists_before = self.lists_before, None
+        self.wait(lambda: self.lists() - before >= 3, RELIST_SECONDS, "the watches list anew")
+        self.relists.append(self.lists() - before)
 
     def all_synced(self) -> bool:
         items = json.loads(self.site.kubectl("get", "omni", "--output=json"))["items"]
@@ -272,13 +285,12 @@ def test_chaos(chaos: Chaos, figures: Callable[[str, str], None]) -> None:
     chaos.wait(lambda: not chaos.behind(ROTATIONS), SETTLE_SECONDS, "the last values at Omni")
     chaos.wait(chaos.all_synced, SETTLE_SECONDS, "all are Synced")
     chaos.leader_and_standby()
-    check_take_overs(chaos)
     attempts = chaos.sizes.attempts(chaos.omni.exchanges)
     check_journal(chaos, attempts)
     pushes = count_pushes(attempts, chaos.times_of("leading"))
-    assert all(count >= 3 for count in chaos.relists) and len(chaos.relists) == 2, chaos.relists
-    assert not chaos.leaks()
     figures("chaos", summary(chaos, attempts, pushes))
+    check_take_overs(chaos)
+    assert not chaos.leaks()
 
 
 def check_take_overs(chaos: Chaos) -> None:
@@ -341,16 +353,16 @@ def attempt(number: int, time: float, *, answered: bool = True) -> Attempt:
         ),
         ([attempt(0, 1, answered=False), attempt(1, 2), attempt(1, 61)], None),
         ([attempt(0, 1, answered=False), *(attempt(1, t) for t in (2, 63, 124))], None),
-        ([attempt(0, 98), attempt(0, 101)], ["value", "take-over"]),
-        ([attempt(0, 98), attempt(0, 101), attempt(0, 102)], None),
-        ([attempt(1, 98), attempt(0, 101)], None),
-        ([attempt(0, 1, answered=False), attempt(1, 2), attempt(1, 101), attempt(1, 162)], None),
+        ([attempt(0, 998), attempt(0, 1001)], ["value", "take-over"]),
+        ([attempt(0, 998), attempt(0, 1001), attempt(0, 1002)], None),
+        ([attempt(1, 998), attempt(0, 1001)], None),
+        ([attempt(0, 1, answered=False), *(attempt(1, t) for t in (2, 1001, 1062))], None),
     ],
 )
 def test_the_account_knows_what_has_no_reason(
     attempts: list[Attempt], expected: list[str] | None
 ) -> None:
-    terms = [0.0, 100.0]
+    terms = [0.0, 1000.0]
     if expected is None:
         with pytest.raises(AssertionError):
             reasons(attempts, terms)

@@ -28,7 +28,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Coroutine, Iterator, Mapping
+from typing import Any, Callable, Coroutine, Iterator, Mapping
 
 DELAY_SECONDS = (0.05, 2.0)
 BLACK_HOLE_SECONDS = (3.0, 14.0)  # longer than most clients wait, shorter than a test does
@@ -95,8 +95,8 @@ class _Link:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self) -> None:
-        self._spawn(self._hear_client())
-        self._spawn(self._serve())
+        self._spawn(self._hear_client)
+        self._spawn(self._serve)
 
     def end(self) -> None:
         """Both sides are closed, and what is under way is thrown away."""
@@ -144,10 +144,10 @@ class _Link:
     def is_swallowed(self) -> bool:
         return bool(self._swallowed)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def contained() -> None:
             try:
-                await work
+                await work()
             except OSError:
                 self.end()
 
@@ -168,8 +168,8 @@ class _Link:
             self._proxy.counts["delay"] += 1
             await asyncio.sleep(self._proxy.rng.uniform(*DELAY_SECONDS))
         reader, self._server = await asyncio.open_connection(*self._proxy.upstream)
-        self._spawn(self._hear_server(reader))
-        self._spawn(self._answer())
+        self._spawn(lambda: self._hear_server(reader))
+        self._spawn(self._answer)
         while True:
             piece, exchanges = await self._to_server.get()
             await asyncio.sleep(self._take_hold("up"))

@@ -132,8 +132,6 @@ class Operator:
 
     def start(self) -> None:
         self.launch()
-        self.metrics = self._address("serving metrics")
-        self.health = self._address("serving health")
         wait_until(lambda: self.get(self.health, "/readyz")[0] == 200, 40, "the operator is ready")
 
     def stop(self, stop_signal: int = signal.SIGTERM) -> int:
@@ -160,8 +158,8 @@ class Operator:
     def said(self, message: str) -> dict[str, Any] | None:
         """The first line of its log with this message since it was started last."""
         lines = self.log.read_text()[self._read_from :].splitlines(keepends=True)
-        whole = (json.loads(line) for line in lines if line[:1] == "{" and line[-1] == "\n")
-        return next((line for line in whole if line["msg"] == message), None)
+        found = (json.loads(l) for l in lines if f'"msg":"{message}"' in l and l[-1] == "\n")
+        return next(found, None)
 
     def get(self, address: str, path: str) -> tuple[int, str]:
         try:
@@ -172,6 +170,14 @@ class Operator:
 
     def scrape(self) -> str:
         return self.get(self.metrics, "/metrics")[1]
+
+    @property
+    def metrics(self) -> str:
+        return self._address("serving metrics")
+
+    @property
+    def health(self) -> str:
+        return self._address("serving health")
 
     def _address(self, message: str) -> str:
         def find() -> str | None:
