@@ -29,7 +29,7 @@ from test_push import password
 SEED = int(os.environ.get("CHAOS_SEED", "7"))
 CONNECTIONS = 25
 ROTATIONS = 20  # of each, besides the first value
-PACE_SECONDS = 6  # what has not arrived by then overlaps with the next rotation
+PACE_SECONDS = 4  # what has not arrived by then overlaps with the next rotation
 TAKEOVER_SECONDS = 60  # a Lease that runs out (15 s), and requests that are swallowed
 RELIST_SECONDS = 45  # watches back off for up to 30 s
 SETTLE_SECONDS = 150  # the settling push comes after 60 s, after a back-off that may have grown
@@ -196,24 +196,25 @@ class Chaos:
         12: compact,
         14: crash,
     }
-    BURSTS = {6, 10, 13, 17, 18, 19}  # the next one follows at once
+    # The next rotation follows at once; or not before who takes over has sent this one.
+    PACES = dict.fromkeys({6, 10, 13, 17, 18, 19}, 0) | {14: TAKEOVER_SECONDS}
 
     def run(self) -> None:
+        start = time.monotonic()
         for self.number in range(1, ROTATIONS + 1):
             step = self.STEPS.get(self.number)
+            late = len(self.behind(self.number - 1))
+            then = f"rotation {self.number}" + (f", {step.__name__}" if step else "")
+            print(f"{time.monotonic() - start:6.1f} s: {late} behind; {then}")
             if step is not Chaos.compact:
                 self.rotate(self.number)
             if step:
                 step(self)
-            if self.number not in self.BURSTS:
-                self.let_arrive(self.number)
-
-    def let_arrive(self, number: int) -> None:
-        """Waits for a rotation, but not for long."""
-        try:
-            self.wait(lambda: not self.behind(number), PACE_SECONDS, "")
-        except TimeoutError:
-            pass
+            try:
+                pace = self.PACES.get(self.number, PACE_SECONDS)
+                self.wait(lambda: not self.behind(self.number), pace, "")
+            except TimeoutError:
+                pass  # it overlaps with the next
 
     # Figures
 
