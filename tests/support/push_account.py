@@ -83,8 +83,8 @@ def reasons(attempts: Sequence[Attempt], terms: Sequence[float]) -> list[str]:
     `terms`: when each leader began. What a leader remembers ends with it. The reasons are:
 
     - `value`: it is newer than all before. (An older one than the one before never has a reason.)
-    - `take-over`: the first of a leader; once each, as what the last one learnt may be unrecorded
     - `unknown`: the attempt before, with the same value, went unanswered
+    - `take-over`: it is the first of a leader; the last one may not have recorded its success
     - `settling`: an unanswered attempt with another value preceded this value, which was accepted
       and is sent again, once, a minute later
     """
@@ -99,10 +99,10 @@ def reasons(attempts: Sequence[Attempt], terms: Sequence[float]) -> list[str]:
             found.append("value")
         elif attempt.number < before.number:
             raise AssertionError(f"{attempt} is older than {before}")
-        elif new_leader:
-            found.append("take-over")
         elif not before.answered:
             found.append("unknown")
+        elif new_leader:
+            found.append("take-over")
         elif others and attempt.time - before.time >= SETTLING_SECONDS:
             found.append("settling")
         else:
