@@ -161,7 +161,7 @@ class Chaos:
 
     def terminate(self) -> None:
         leader, _ = self.leader_and_standby()
-        leader.stop()
+        assert leader.stop() == 0
         self.done["terminated"] += 1
         self.launch(leader)
 

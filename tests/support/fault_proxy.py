@@ -141,6 +141,9 @@ class _Link:
                 self._server.transport.abort()
             self._client.write_eof()
 
+    def swallow(self) -> None:
+        self._swallowed = {"up", "down"}
+
     def is_swallowed(self) -> bool:
         return bool(self._swallowed)
 
@@ -220,6 +223,7 @@ class FaultProxy:
         self.exchanges: list[Exchange] = []
         self.links: dict[_Link, None] = {}  # a set that keeps its order
         self._faults = Faults()
+        self._silent = False
         self._weather: asyncio.Task[None] | None = None
         self._listener: asyncio.Server | None = None
         # Bound and never listened on, so that the port stays ours while nobody listens.
@@ -252,6 +256,15 @@ class FaultProxy:
 
     def open(self) -> None:
         self._run(self._open())
+
+    def swallow(self) -> None:
+        """All present connections are black holes, for good; new ones are served."""
+        self._run(self._swallow())
+
+    def silence(self) -> None:
+        """All connections are black holes, for good, new ones too."""
+        self._silent = True
+        self.swallow()
 
     def draw(self) -> str | None:
         """The fault that meets a piece of a stream."""
@@ -287,6 +300,8 @@ class FaultProxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = _Link(self, reader, writer)
         self.links[link] = None
+        if self._silent:
+            link.swallow()
         link.begin()
 
     async def _rage(self, faults: Faults) -> None:
@@ -313,6 +328,10 @@ class FaultProxy:
             if link.is_swallowed():
                 link.finish()
         await self._open()
+
+    async def _swallow(self) -> None:
+        for link in self.links:
+            link.swallow()
 
     async def _stop_weather(self) -> None:
         if self._weather is not None:
