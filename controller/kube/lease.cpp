@@ -70,9 +70,11 @@ asio::awaitable<void> LeaderElector::hold() {
             co_return; // released
         const auto left = *renewed_at_ + options_.renew_deadline - runtime_.now();
         const auto started = runtime_.now();
+        // A connection that swallows one renewal leaves time for another, over a new one.
+        const auto limit = std::min(left, options_.renew_deadline / 2);
         auto renewed = left > rt::Duration::zero()
                            ? co_await rt::with_deadline(
-                                 runtime_, left, rewrite(options_.identity, options_.duration))
+                                 runtime_, limit, rewrite(options_.identity, options_.duration))
                            : Result<void>(make_error(ErrorClass::unavailable,
                                                      "no renewal within the deadline"));
         if (renewed) {

@@ -63,20 +63,23 @@ def operator_bin() -> Path:
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    process = Emulator(
-        _binary("EMULATOR_BIN", "omni-emulator"), tmp_path_factory.mktemp("emulator")
-    )
+def emulator_bin() -> Path:
+    return _binary("EMULATOR_BIN", "omni-emulator")
+
+
+@pytest.fixture(scope="session")
+def emulator(emulator_bin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    process = Emulator(emulator_bin, tmp_path_factory.mktemp("emulator"))
     yield process
     process.close()
 
 
 @pytest.fixture(scope="session")
-def second_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+def second_emulator(
+    emulator_bin: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Emulator]:
     """Another Omni, at another address, with a certificate of its own."""
-    process = Emulator(
-        _binary("EMULATOR_BIN", "omni-emulator"), tmp_path_factory.mktemp("emulator2")
-    )
+    process = Emulator(emulator_bin, tmp_path_factory.mktemp("emulator2"))
     yield process
     process.close()
 

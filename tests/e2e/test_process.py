@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
 
 from control_plane import ControlPlane, wait_until
+from fault_proxy import FaultProxy
 from operator_site import OPERATOR_NAMESPACE, Operator, Site
 
 
@@ -140,3 +142,54 @@ def test_sigterm_releases_the_lease(site: Site) -> None:
     assert site.operator.stop() == 0
     assert not lease(site).get("holderIdentity")
     site.operator.start()
+
+
+LEASE_BEHIND_A_PROXY = "behind-a-proxy"
+
+
+@pytest.fixture
+def proxy(control_plane: ControlPlane) -> Iterator[FaultProxy]:
+    """Between `behind_proxy` and the API server."""
+    between = FaultProxy(("127.0.0.1", control_plane.port), seed=1)
+    between.start()
+    yield between
+    between.close()
+
+
+@pytest.fixture
+def behind_proxy(
+    site: Site, proxy: FaultProxy, operator_bin: Path, tmp_path: Path
+) -> Iterator[Operator]:
+    """An operator with a Lease of its own, which it holds."""
+    flags = ["--namespace", site.ns, "--leader-election-id", LEASE_BEHIND_A_PROXY]
+    config = site.plane.kubeconfig_through(proxy.host)
+    log = tmp_path / "behind-proxy"
+    process = Operator(operator_bin, site.plane, log, *flags, kubeconfig=config)
+    process.start()
+    wait_until(lambda: process.said("leading"), 30, "it leads")
+    yield process
+    process.close()
+
+
+def test_sigterm_while_the_api_server_is_silent(
+    behind_proxy: Operator, proxy: FaultProxy
+) -> None:
+    proxy.silence()
+    assert behind_proxy.stop() == 0  # in ten seconds, though the Lease cannot be released
+
+
+def test_one_connection_that_is_silent_does_not_cost_the_lease(
+    site: Site, behind_proxy: Operator, proxy: FaultProxy
+) -> None:
+    def renewed() -> datetime:
+        spec = site.plane.get("lease", LEASE_BEHIND_A_PROXY, OPERATOR_NAMESPACE)["spec"]
+        return datetime.fromisoformat(spec["renewTime"])
+
+    proxy.swallow()
+    before = renewed()
+    wait_until(
+        lambda: behind_proxy.ended() or (renewed() - before).total_seconds() > 11,
+        30,
+        "it renews again, or gives up",
+    )
+    assert not behind_proxy.ended()

@@ -6,6 +6,10 @@ namespace oco::sim {
 namespace {
 
 constexpr rt::Duration minute = std::chrono::seconds(60);
+constexpr rt::Duration lease_term = std::chrono::seconds(15);
+constexpr rt::Duration request_deadline = std::chrono::seconds(10);
+// A watch that is dead is found out, and a relist tells of the deletion.
+constexpr rt::Duration told_of_deletion = std::chrono::minutes(8);
 
 std::string shown(const rt::TimePoint& time) {
     const auto ms =
@@ -57,14 +61,13 @@ void Ledger::released() {
     leader_.clear();
 }
 
-void Ledger::arrived(const OmniModel::ArrivalPointer& arrival, OmniModel& omni, int limit) {
+void Ledger::arrived(const OmniModel::ArrivalPointer& arrival, OmniModel& omni, int limit,
+                     rt::Duration delay) {
     ++figures.requests;
     check_rate(arrival->request.authorization.value_or(""), limit);
     if (arrival->request.method != "PATCH")
         return;
-    if (arrival->client != leader_)
-        complain_("a PATCH of " + arrival->client + " came while " +
-                  (leader_.empty() ? "nobody" : leader_) + " led");
+    check_leader(arrival->client, delay);
     const Push push = push_of(arrival->request);
     if (push.value.empty())
         return;
@@ -73,8 +76,20 @@ void Ledger::arrived(const OmniModel::ArrivalPointer& arrival, OmniModel& omni, 
     if (connection.last && connection.last->fate == OmniModel::Fate::pending)
         omni.settle(connection.last);
     connection.last = arrival;
+    if (connection.retired && time_.now() > *connection.retired + told_of_deletion)
+        complain_("connection " + push.connection_id +
+                  " got a value though its object is gone, at " + shown(time_.now()));
     check_order(connection, push.connection_id, push.value);
     check_reason(connection, push.connection_id, push.value);
+}
+
+// Only the leader sends, and only as long as its Lease outlasts the request.
+void Ledger::check_leader(const std::string& client, rt::Duration delay) {
+    if (client != leader_)
+        return complain_("a PATCH of " + client + " came while " +
+                         (leader_.empty() ? "nobody" : leader_) + " led");
+    if (time_.now() > renewed_ + (lease_term - request_deadline) + delay)
+        complain_("a PATCH of " + client + " came late in its Lease, at " + shown(time_.now()));
 }
 
 void Ledger::check_order(Connection& connection, const std::string& id, const std::string& value) {

@@ -24,11 +24,22 @@ class Ledger {
     // There is a good reason to send the value of this connection once more, though it is the same.
     void excuse(const std::string& connection_id, int times = 1);
 
+    // The object that managed this connection is gone for good.
+    void retired(const std::string& connection_id) {
+        connections_[connection_id].retired = time_.now();
+    }
+
     // --- what the operator did
     // A process holds the Lease from now on. Clean: its predecessor had given it back.
     void leads(const std::string& process, bool clean);
     void released();
-    void arrived(const OmniModel::ArrivalPointer& arrival, OmniModel& omni, int limit);
+
+    // The holder has renewed it.
+    void renewed() { renewed_ = time_.now(); }
+
+    // `delay`: what the way from the operator may have taken.
+    void arrived(const OmniModel::ArrivalPointer& arrival, OmniModel& omni, int limit,
+                 rt::Duration delay);
     void settled(const OmniModel::ArrivalPointer& arrival);
 
     struct Figures {
@@ -49,10 +60,12 @@ class Ledger {
         int retries = 0;  // attempts since then that may have changed something, or failed
         int settling = 0; // attempts that may land late, and are not settled yet
         int excuses = 0;
+        std::optional<rt::TimePoint> retired;
     };
 
     void check_order(Connection& connection, const std::string& id, const std::string& value);
     void check_reason(Connection& connection, const std::string& id, const std::string& value);
+    void check_leader(const std::string& client, rt::Duration delay);
     void check_rate(const std::string& token, int limit);
 
     test::SimRuntime& time_;
@@ -63,6 +76,7 @@ class Ledger {
     std::map<std::string, std::deque<rt::TimePoint>> recent_; // by token: arrivals of a minute
     std::string leader_;
     rt::TimePoint leads_since_{};
+    rt::TimePoint renewed_{};
 };
 
 // The connection and the credential of a PATCH; empty for other requests.

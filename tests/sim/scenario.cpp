@@ -104,6 +104,8 @@ void Scenario::follow_lease() {
         // "address_random"
         std::string holder = object.at("spec").as_object().at("holderIdentity").as_string().c_str();
         holder = holder.substr(0, holder.find('_'));
+        if (!holder.empty())
+            ledger_.renewed();
         if (holder == holder_)
             return;
         say("lease: " + (holder.empty() ? "released" : holder + " leads"));
@@ -122,7 +124,8 @@ void Scenario::follow_omni() {
             arrival->request.target.substr(
                 arrival->request.target.size() > 40 ? arrival->request.target.size() - 4 : 0) +
             " " + arrival->request.body.substr(0, 60));
-        ledger_.arrived(arrival, world_.omni, world_.limit);
+        const auto way = 2 * network_.quality(std::string(omni_host)).most_delay;
+        ledger_.arrived(arrival, world_.omni, world_.limit, way + milliseconds(100));
     };
     world_.omni.on_settled = [this](const OmniModel::ArrivalPointer& arrival) {
         if (arrival->request.method == "PATCH")
@@ -278,6 +281,8 @@ Report Scenario::run() {
     advance(begin_ + trouble_ends + minutes(1));
     say("calm");
     calm_down();
+    advance(begin_ + trouble_ends + minutes(10));
+    world_.rotate_retired();
     advance(begin_ + calm_until);
     while (!unfinished().empty() && time_.now() < begin_ + latest_end)
         advance(time_.now() + minutes(1));

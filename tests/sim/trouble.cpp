@@ -113,10 +113,11 @@ constexpr Fault faults[] = {
          [](Stage& s) {
              s.network.silence(kubernetes);
          }},
-    {.name = "kube: compaction",
+    {.name = "kube: compaction, and a deletion that no watch can tell of",
      .begin =
          [](Stage& s) {
              s.network.cut(kubernetes);
+             s.world.retire_one();
              s.world.kube.compact();
          }},
     {.name = "kube: token rotated",

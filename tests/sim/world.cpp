@@ -127,6 +127,22 @@ void World::write_key() {
                {{"type", "Opaque"}, {"data", bj::object{{"token", base64::encode(key_)}}}});
 }
 
+void World::retire_one() {
+    if (objects_.size() < 2)
+        return;
+    const auto one = objects_.begin() + static_cast<std::ptrdiff_t>(dice_.index(objects_.size()));
+    kube.remove("omniconnections", one->ns, one->name);
+    ledger_.retired(one->connection_id);
+    retired_.push_back(std::move(*one));
+    objects_.erase(one);
+}
+
+void World::rotate_retired() {
+    for (const auto& object : retired_)
+        if (!object.secret.empty())
+            rotate(object.secret);
+}
+
 void World::revoke_key() {
     omni.content().set_tokens({{.text = new_value("other")}});
 }

@@ -46,6 +46,10 @@ class World {
     [[nodiscard]] std::string kube_token() const { return kube_token_; }
 
     void rotate_kube_token();
+    // Deletes an object for good, if others are left.
+    void retire_one();
+    // New values for what nobody may send any more.
+    void rotate_retired();
     void revoke_key();
     void restore_key();
 
@@ -72,6 +76,7 @@ class World {
     Ledger& ledger_;
     Dice dice_;
     std::vector<ManagedObject> objects_;
+    std::vector<ManagedObject> retired_;
     std::map<std::string, std::string> values_; // by Secret, "namespace/name"
     std::vector<std::string> confidential_;
     std::string kube_token_;

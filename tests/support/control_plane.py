@@ -168,6 +168,12 @@ class ControlPlane:
         self._write_keys()
         self._write_kubeconfig(self.kubeconfig, "admin", self._admin_token)
 
+    def compact(self) -> None:
+        """Has etcd forget all that is not current: watches from an earlier version are `expired`."""
+        everything = {"key": "AA==", "range_end": "AA==", "count_only": True}
+        revision = self._etcd("kv/range", everything)["header"]["revision"]
+        self._etcd("kv/compaction", {"revision": revision, "physical": True})
+
     def close(self) -> None:
         """Stops everything and removes the directory. May be called more than once."""
         for name in ("kube-apiserver", "etcd"):
@@ -244,6 +250,12 @@ class ControlPlane:
         ).stdout.strip()
         path = self.directory / f"{namespace}.{name}.{next(self._counter)}.kubeconfig"
         self._write_kubeconfig(path, f"{namespace}:{name}", token, namespace)
+        return path
+
+    def kubeconfig_through(self, host: str) -> Path:
+        """The administrator's kubeconfig with another address of the server, `127.0.0.1:PORT`."""
+        path = self.directory / f"through-{host.replace(':', '-')}.kubeconfig"
+        self._write_kubeconfig(path, "admin", self._admin_token, server=f"https://{host}")
         return path
 
     def log_tail(self, name: str, lines: int = 20) -> str:
@@ -327,6 +339,15 @@ class ControlPlane:
         )
         self._wait_ready("etcd", lambda: self._answers(f"{client}/health", {}, None))
 
+    def _etcd(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Etcd's JSON gateway."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._etcd_port}/v3/{path}", data=json.dumps(body).encode()
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=10) as answer:
+            return json.load(answer)
+
     def _wait_ready(self, name: str, is_ready: Callable[[], bool]) -> None:
         process = self._processes[name]
 
@@ -400,7 +421,12 @@ class ControlPlane:
         )
 
     def _write_kubeconfig(
-        self, path: Path, user: str, token: str, namespace: str = "default"
+        self,
+        path: Path,
+        user: str,
+        token: str,
+        namespace: str = "default",
+        server: str | None = None,
     ) -> None:
         # JSON is YAML, and needs no library.
         authority = base64.b64encode(self.ca_file.read_bytes()).decode()
@@ -410,7 +436,10 @@ class ControlPlane:
             "clusters": [
                 {
                     "name": "control-plane",
-                    "cluster": {"server": self.server, "certificate-authority-data": authority},
+                    "cluster": {
+                        "server": server or self.server,
+                        "certificate-authority-data": authority,
+                    },
                 }
             ],
             "users": [{"name": user, "user": {"token": token}}],

@@ -125,14 +125,16 @@ class Operator:
         self._process: subprocess.Popen[str] | None = None
         self.starts = 0
 
-    def start(self) -> None:
+    def launch(self) -> None:
+        """Starts it and does not wait for anything."""
         before = len(self.log.read_text()) if self.log.exists() else 0
         self._read_from = before
         with self.log.open("a") as log:
             self._process = _start(self._arguments, stderr=log, env=self._environment)
         self.starts += 1
-        self.metrics = self._address("serving metrics")
-        self.health = self._address("serving health")
+
+    def start(self) -> None:
+        self.launch()
         wait_until(lambda: self.get(self.health, "/readyz")[0] == 200, 40, "the operator is ready")
 
     def stop(self, stop_signal: int = signal.SIGTERM) -> int:
@@ -152,6 +154,16 @@ class Operator:
             self._process.kill()
             self._process.wait()
 
+    def ended(self) -> bool:
+        """Whether it ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
+    def said(self, message: str) -> dict[str, Any] | None:
+        """The first line of its log with this message since it was started last."""
+        lines = self.log.read_text()[self._read_from :].splitlines(keepends=True)
+        found = (json.loads(l) for l in lines if f'"msg":"{message}"' in l and l[-1] == "\n")
+        return next(found, None)
+
     def get(self, address: str, path: str) -> tuple[int, str]:
         try:
             with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
@@ -162,15 +174,20 @@ class Operator:
     def scrape(self) -> str:
         return self.get(self.metrics, "/metrics")[1]
 
+    @property
+    def metrics(self) -> str:
+        return self._address("serving metrics")
+
+    @property
+    def health(self) -> str:
+        return self._address("serving health")
+
     def _address(self, message: str) -> str:
         def find() -> str | None:
-            assert self._process is not None
-            if self._process.poll() is not None:
+            if self.ended():
                 raise RuntimeError(f"the operator ended: {self.log.read_text()[-2000:]}")
-            for line in self.log.read_text()[self._read_from :].splitlines():
-                if line.startswith("{") and json.loads(line)["msg"] == message:
-                    return json.loads(line)["address"]
-            return None
+            line = self.said(message)
+            return line["address"] if line else None
 
         return wait_until(find, 30, f"the log line {message!r}")  # type: ignore[return-value]
 
