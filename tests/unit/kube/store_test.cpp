@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
+
 using namespace oco;
 using namespace oco::kube;
 
@@ -19,11 +21,11 @@ json::Document object(const std::string& name, const std::string& version,
 }
 
 struct Fixture {
-    std::vector<std::string> heard;
+    std::multiset<std::string> heard;
     Store<SecretMeta> store{[this](const auto& before, const auto& after) {
-        heard.push_back((after ? after : before)->meta.key.name + (!before  ? " new"
-                                                                   : !after ? " gone"
-                                                                            : " changed"));
+        heard.insert((after ? after : before)->meta.key.name + (!before  ? " new"
+                                                                : !after ? " gone"
+                                                                         : " changed"));
     }};
     StoreFeed<SecretMeta> feed{store, ""};
 
@@ -44,13 +46,27 @@ TEST_CASE_FIXTURE(Fixture, "a list, events, and a list that misses one") {
     list(first);
     feed.changed(object("one", "3"));
     feed.changed(object("one", "3")); // repeated
-    CHECK(heard == std::vector<std::string>{"one new", "two new", "one changed"});
+    CHECK(heard == std::multiset<std::string>{"one new", "two new", "one changed"});
     heard.clear();
     std::vector<json::Document> second;
     second.push_back(object("one", "3"));
     second.push_back(object("three", "4"));
     list(second);
-    CHECK(heard == std::vector<std::string>{"three new", "two gone"});
+    CHECK(heard == std::multiset<std::string>{"three new", "two gone"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a list changes nothing before its end, and nothing if it has none") {
+    feed.changed(object("one", "1"));
+    heard.clear();
+    feed.list_begins();
+    feed.listed(object("two", "2"));
+    CHECK(heard.empty());
+    feed.list_begins(); // the first has failed
+    feed.listed(object("three", "3"));
+    feed.listed(object("four", "4"));
+    feed.deleted(object("four", "5")); // meanwhile
+    feed.list_ends();
+    CHECK(heard == std::multiset<std::string>{"one gone", "three new"});
 }
 
 TEST_CASE_FIXTURE(Fixture, "a delete of an earlier incarnation is not taken for the new one's") {
