@@ -95,6 +95,7 @@ TEST_CASE("what a process before this one spent counts, and a tenth is kept back
         CAPTURE(row.limit);
         RateBudget budget(row.limit);
         std::vector<TimePoint> answered;
+        answered.reserve(row.ago.size());
         for (const auto ago : row.ago)
             answered.push_back(start - ago);
         budget.inherit(answered, start + 60s);
