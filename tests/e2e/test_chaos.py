@@ -66,7 +66,7 @@ class Chaos:
         self.done: Counter[str] = Counter()
         self.crashes: list[float] = []
         self.relists: list[int] = []  # of each compaction
-        self.lists_before: int | None = None
+        self.expired_before: int | None = None
 
     def close(self) -> None:
         for operator in self.operators:
@@ -181,7 +181,7 @@ class Chaos:
         self.plane.stop_apiserver()
         self.plane.compact()
         self.plane.start_apiserver()
-        self.lists_before = self.lists()
+        self.expired_before = self.expired()
         self.kube.open()
         self.kube.rage(KUBE_FAULTS)
         self.done["restarted"] += 1
@@ -218,24 +218,20 @@ class Chaos:
 
     # Figures
 
-    def lists(self) -> int:
-        """How many lists the API server has answered, beyond those that a new process begins its
-        three watches with."""
-        kinds = '"(secrets|omniinstances|omniconnections)"'
-        page = self.plane.kubectl("get", "--raw", "/metrics").stdout
-        pattern = rf'^apiserver_request_total{{code="200".*resource={kinds}.*verb="LIST".*}} (\d+)$'
-        answered = sum(int(count) for _, count in re.findall(pattern, page, re.MULTILINE))
-        return answered - 3 * self.done["launched"]
+    def expired(self) -> int:
+        """How many watches were told that their version is too old, which makes them list anew."""
+        lines = [l for operator in self.operators for l in operator.log.read_text().splitlines()]
+        interrupted = [l for l in lines if '"msg":"watch interrupted"' in l]
+        return sum(1 for line in interrupted if re.search("too old", line))
 
     def note_relists(self) -> None:
         """Those that the last compaction led to: three, of the watches of an operator that lived
-        through it, or six. To be called before the API server, which counts them, or an operator
-        ends."""
-        if self.lists_before is None:
+        through it, or six. To be called before an operator ends."""
+        if self.expired_before is None:
             return
-        before, self.lists_before = self.lists_before, None
-        self.wait(lambda: self.lists() - before >= 3, RELIST_SECONDS, "the watches list anew")
-        self.relists.append(self.lists() - before)
+        before, self.expired_before = self.expired_before, None
+        self.wait(lambda: self.expired() - before >= 3, RELIST_SECONDS, "the watches list anew")
+        self.relists.append(self.expired() - before)
 
     def all_synced(self) -> bool:
         items = json.loads(self.site.kubectl("get", "omni", "--output=json"))["items"]

@@ -18,7 +18,7 @@ kube::ClientConfig client_config() {
 }
 
 reconcile::Settings settings() {
-    auto hosts = reconcile::AllowedHosts::parse("*.omniapp.co");
+    auto hosts = reconcile::AllowedHosts::parse("*.omniapp.co:80");
     return {.allowed_hosts = *hosts,
             .allow_http = true,
             .namespaces = {},

@@ -52,12 +52,12 @@ World::World(test::SimRuntime& time, Network& network, std::uint64_t seed, Ledge
         kube.apply("namespaces", "", ns,
                    {{"metadata", bj::object{{"labels", bj::object{{"team", ns}}}}}});
     restore_key();
-    kube.apply(
-        "omniinstances", "team-a", "omni",
-        {{"spec", bj::object{{"baseURL", "https://" + std::string(omni_host)},
-                             {"apiTokenSecretRef", bj::object{{"name", "key"}, {"key", "token"}}},
-                             {"rateLimit", bj::object{{"requestsPerMinute", limit}}},
-                             {"allowedNamespaces", bj::object{{"from", "All"}}}}}});
+    kube.apply("omniinstances", "team-a", "omni",
+               {{"spec",
+                 bj::object{{"baseURL", "http://" + std::string(omni_host)}, // TLS is not simulated
+                            {"apiTokenSecretRef", bj::object{{"name", "key"}, {"key", "token"}}},
+                            {"rateLimit", bj::object{{"requestsPerMinute", limit}}},
+                            {"allowedNamespaces", bj::object{{"from", "All"}}}}}});
     const int count = dice_.number(2, most_connections);
     for (int number = 0; number < count; ++number) {
         ManagedObject object{.ns = dice_.chance(0.7) ? "team-a" : "team-b",
