@@ -121,6 +121,10 @@ void Replica::bury() {
     std::erase_if(dying_, [](const auto& process) { return process->ended(); });
 }
 
+std::string Replica::address() const {
+    return running() ? process_->address : std::string();
+}
+
 std::string Replica::metrics() const {
     return running() ? process_->scrape() : std::string();
 }

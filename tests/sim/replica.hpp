@@ -73,6 +73,8 @@ class Replica {
 
     [[nodiscard]] bool running() const { return process_ != nullptr; }
 
+    // On the network; empty when it does not run.
+    [[nodiscard]] std::string address() const;
     [[nodiscard]] std::string metrics() const;
 
     // Frees what has ended. Not from within the simulated world.

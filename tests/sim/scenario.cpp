@@ -125,6 +125,8 @@ void Scenario::follow_omni() {
                 arrival->request.target.size() > 40 ? arrival->request.target.size() - 4 : 0) +
             " " + arrival->request.body.substr(0, 60));
         const auto way = 2 * network_.quality(std::string(omni_host)).most_delay;
+        if (const Push push = push_of(arrival->request); !push.value.empty())
+            credential_arrived(stage_, arrival->client, push.value);
         ledger_.arrived(arrival, world_.omni, world_.limit, way + milliseconds(100));
     };
     world_.omni.on_settled = [this](const OmniModel::ArrivalPointer& arrival) {

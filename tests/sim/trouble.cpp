@@ -1,5 +1,7 @@
 #include "trouble.hpp"
 
+#include <utility>
+
 namespace oco::sim {
 namespace {
 
@@ -206,6 +208,11 @@ constexpr Fault faults[] = {
              for (auto& replica : s.replicas)
                  crash(s, *replica);
          }},
+    {.name = "crash after a push, and the Secret is turned back",
+     .begin =
+         [](Stage& s) {
+             s.kills_next_sender = true;
+         }},
     {.name = "SIGTERM",
      .begin =
          [](Stage& s) {
@@ -217,6 +224,17 @@ constexpr Fault faults[] = {
 
 std::span<const Fault> all_faults() {
     return faults;
+}
+
+void credential_arrived(Stage& stage, const std::string& client, const std::string& value) {
+    if (!std::exchange(stage.kills_next_sender, false))
+        return;
+    stage.time.after(milliseconds(1), [&stage, client, value] {
+        for (auto& replica : stage.replicas)
+            if (replica->address() == client)
+                crash(stage, *replica);
+        stage.world.turn_back(value);
+    });
 }
 
 void crash(Stage& stage, Replica& replica) {

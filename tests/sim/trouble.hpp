@@ -18,7 +18,8 @@ struct Stage {
     std::vector<std::unique_ptr<Replica>>& replicas;
     Dice& dice;
     std::uint64_t crashes = 0;
-    bool over = false; // no process stays down
+    // The process that sends the next credential dies as it arrives, and the Secret is turned back.
+    bool kills_next_sender = false;
 };
 
 struct Fault {
@@ -29,6 +30,9 @@ struct Fault {
 };
 
 std::span<const Fault> all_faults();
+
+// A credential has arrived at Omni.
+void credential_arrived(Stage& stage, const std::string& client, const std::string& value);
 
 // Kills a replica; it is started again a little later.
 void crash(Stage& stage, Replica& replica);

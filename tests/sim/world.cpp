@@ -2,6 +2,8 @@
 
 #include "base/base64.hpp"
 
+#include <utility>
+
 namespace oco::sim {
 namespace {
 
@@ -109,7 +111,8 @@ void World::write_secret(const std::string& secret, const std::string& value) {
                                                                     "last-applied-configuration",
                                                                     value}}}}},
                 {"data", bj::object{{"password", base64::encode(value)}}}});
-    values_[secret] = value;
+    if (values_[secret] != value)
+        previous_[secret] = std::exchange(values_[secret], value);
     ledger_.value_written(secret, value);
 }
 
@@ -135,6 +138,16 @@ void World::retire_one() {
     ledger_.retired(one->connection_id);
     retired_.push_back(std::move(*one));
     objects_.erase(one);
+}
+
+void World::turn_back(const std::string& value) {
+    for (const auto& [secret, current] : values_)
+        if (const auto before = previous_.find(secret);
+            current == value && before != previous_.end() && !before->second.empty()) {
+            const std::string key = secret;
+            write_secret(key, std::string(before->second));
+            return;
+        }
 }
 
 void World::rotate_retired() {

@@ -48,6 +48,8 @@ class World {
     void rotate_kube_token();
     // Deletes an object for good, if others are left.
     void retire_one();
+    // The Secret that holds this value gets back the one before.
+    void turn_back(const std::string& value);
     // New values for what nobody may send any more.
     void rotate_retired();
     void revoke_key();
@@ -77,7 +79,8 @@ class World {
     Dice dice_;
     std::vector<ManagedObject> objects_;
     std::vector<ManagedObject> retired_;
-    std::map<std::string, std::string> values_; // by Secret, "namespace/name"
+    std::map<std::string, std::string> values_;   // by Secret, "namespace/name"
+    std::map<std::string, std::string> previous_; // the same, before the last change
     std::vector<std::string> confidential_;
     std::string kube_token_;
     std::string key_; // for Omni
