@@ -213,6 +213,11 @@ constexpr Fault faults[] = {
          [](Stage& s) {
              s.kills_next_sender = true;
          }},
+    {.name = "omni: a credential is done late, and the Secret changes before",
+     .begin =
+         [](Stage& s) {
+             s.delays_next_credential = true;
+         }},
     {.name = "SIGTERM",
      .begin =
          [](Stage& s) {
@@ -227,6 +232,14 @@ std::span<const Fault> all_faults() {
 }
 
 void credential_arrived(Stage& stage, const std::string& client, const std::string& value) {
+    if (std::exchange(stage.delays_next_credential, false)) {
+        OmniTrouble& trouble = stage.world.omni.trouble;
+        trouble.late = 1; // for this request alone
+        stage.time.after(rt::Duration::zero(), [&trouble] { trouble.late = 0; });
+        stage.time.after(stage.dice.duration(seconds(10), seconds(14)),
+                         [&stage, value] { stage.world.turn_over(value); });
+        return;
+    }
     if (!std::exchange(stage.kills_next_sender, false))
         return;
     stage.time.after(milliseconds(1), [&stage, client, value] {

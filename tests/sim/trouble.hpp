@@ -20,6 +20,8 @@ struct Stage {
     std::uint64_t crashes = 0;
     // The process that sends the next credential dies as it arrives, and the Secret is turned back.
     bool kills_next_sender = false;
+    // The next credential is carried out late, and the Secret changes before.
+    bool delays_next_credential = false;
 };
 
 struct Fault {

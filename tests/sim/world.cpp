@@ -150,6 +150,12 @@ void World::turn_back(const std::string& value) {
         }
 }
 
+void World::turn_over(const std::string& value) {
+    for (const auto& [secret, current] : values_)
+        if (current == value)
+            return rotate(std::string(secret));
+}
+
 void World::rotate_retired() {
     for (const auto& object : retired_)
         if (!object.secret.empty())

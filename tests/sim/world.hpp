@@ -48,8 +48,9 @@ class World {
     void rotate_kube_token();
     // Deletes an object for good, if others are left.
     void retire_one();
-    // The Secret that holds this value gets back the one before.
+    // The Secret that holds this value gets back the one before, or a new one.
     void turn_back(const std::string& value);
+    void turn_over(const std::string& value);
     // New values for what nobody may send any more.
     void rotate_retired();
     void revoke_key();
