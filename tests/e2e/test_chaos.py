@@ -350,6 +350,11 @@ def attempt(number: int, time: float, *, answered: bool = True) -> Attempt:
         ),
         ([attempt(0, 1, answered=False), attempt(1, 2), attempt(1, 61)], None),
         ([attempt(0, 1, answered=False), *(attempt(1, t) for t in (2, 63, 124))], None),
+        (
+            [attempt(0, 1, answered=False), *(attempt(*a) for a in ((0, 2), (1, 30), (1, 91)))],
+            ["value", "unknown", "value", "settling"],
+        ),
+        ([attempt(0, 1, answered=False), *(attempt(*a) for a in ((0, 2), (1, 90), (1, 151)))], None),
         ([attempt(0, 998), attempt(0, 1001)], ["value", "take-over"]),
         ([attempt(0, 998), attempt(0, 1001), attempt(0, 1002)], None),
         ([attempt(1, 998), attempt(0, 1001)], None),

@@ -12,6 +12,8 @@ from typing import Any, Iterable, Sequence
 from fault_proxy import Exchange
 
 SETTLING_SECONDS = 60  # a value that follows an unanswered one is sent again after so long
+# An unanswered attempt is given up after ten seconds, and feared for a minute more.
+LANDS_WITHIN_SECONDS = 72
 
 
 class Values:
@@ -85,16 +87,18 @@ def reasons(attempts: Sequence[Attempt], terms: Sequence[float]) -> list[str]:
     - `value`: it is newer than all before. (An older one than the one before never has a reason.)
     - `unknown`: the attempt before, with the same value, went unanswered
     - `take-over`: it is the first of a leader; the last one may not have recorded its success
-    - `settling`: an unanswered attempt with another value preceded this value, which was accepted
-      and is sent again, once, a minute later
+    - `settling`: it is sent again, a minute later, because an unanswered attempt with another value
+      could still land when it was accepted. A new leader knows that there was one, not its value
     """
     found: list[str] = []
-    late: set[int] = set()  # unanswered, and nothing has settled since
+    late: dict[int, float] = {}  # unanswered values, and until when they may land
+    unknown_until = 0.0  # the same of a leader before
     for before, attempt in zip([None, *attempts], attempts):
         new_leader = before is None or bisect(terms, before.time) != bisect(terms, attempt.time)
         if new_leader:
+            if any(until + LANDS_WITHIN_SECONDS > attempt.time for until in late.values()):
+                unknown_until = attempt.time + LANDS_WITHIN_SECONDS
             late.clear()
-        others = late - {attempt.number}
         if before is None or attempt.number > before.number:
             found.append("value")
         elif attempt.number < before.number:
@@ -103,14 +107,16 @@ def reasons(attempts: Sequence[Attempt], terms: Sequence[float]) -> list[str]:
             found.append("unknown")
         elif new_leader:
             found.append("take-over")
-        elif others and attempt.time - before.time >= SETTLING_SECONDS:
-            found.append("settling")
         else:
-            raise AssertionError(f"{attempt} has no reason after {before}")
-        if not attempt.answered:
-            late.add(attempt.number)
-        elif found[-1] == "settling" or not others:
+            others = [until for number, until in late.items() if number != attempt.number]
+            feared = max([unknown_until, *others], default=0.0) > before.time
+            if not feared or attempt.time - before.time < SETTLING_SECONDS:
+                raise AssertionError(f"{attempt} has no reason after {before}")
+            found.append("settling")
             late.clear()
+            unknown_until = 0.0
+        if not attempt.answered:
+            late[attempt.number] = attempt.time + LANDS_WITHIN_SECONDS
     return found
 
 
