@@ -24,7 +24,7 @@ class Dice {
 
     // In [least, most].
     int number(int least, int most) {
-        return least + static_cast<int>(index(static_cast<std::size_t>(most - least + 1)));
+        return least + static_cast<int>(index(static_cast<std::size_t>(most - least) + 1));
     }
 
     bool chance(double probability) {

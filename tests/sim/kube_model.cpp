@@ -1,6 +1,7 @@
 #include "kube_model.hpp"
 
 #include "base/time.hpp"
+#include "kube_rules.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -12,40 +13,9 @@ namespace oco::sim {
 namespace {
 
 constexpr rt::Duration bookmark_interval = std::chrono::seconds(60);
+constexpr std::string_view token_prefix = "page+";
 constexpr std::size_t replayed_at_most = 4;
 constexpr std::size_t remembered_at_most = 1000; // changes of a collection
-
-std::string text_at(const bj::object& object, std::initializer_list<std::string_view> path) {
-    const bj::value* found = nullptr;
-    const bj::object* here = &object;
-    for (const auto name : path) {
-        if (here == nullptr)
-            return {};
-        found = here->if_contains(name);
-        here = found == nullptr ? nullptr : found->if_object();
-    }
-    return found != nullptr && found->is_string() ? std::string(found->get_string().c_str())
-                                                  : std::string();
-}
-
-bj::object& child(bj::object& parent, std::string_view name) {
-    bj::value& value = parent[name];
-    if (!value.is_object())
-        value.emplace_object();
-    return value.get_object();
-}
-
-// RFC 7386.
-void merge_into(bj::object& target, const bj::object& patch) {
-    for (const auto& [key, value] : patch) {
-        if (value.is_null())
-            target.erase(key);
-        else if (value.is_object())
-            merge_into(child(target, key), value.get_object());
-        else
-            target[key] = value;
-    }
-}
 
 std::uint64_t number(std::string_view text) {
     std::uint64_t out = 0;
@@ -53,26 +23,25 @@ std::uint64_t number(std::string_view text) {
     return out;
 }
 
-bool has_spec(const std::string& plural) {
-    return plural == "omniconnections" || plural == "omniinstances";
+enum class Wants { object, metadata, metadata_list };
+
+Wants wanted_form(const HttpRequest& request) {
+    const std::string accept = request.header("accept");
+    return accept.find("as=PartialObjectMetadataList") != std::string::npos ? Wants::metadata_list
+           : accept.find("as=PartialObjectMetadata") != std::string::npos   ? Wants::metadata
+                                                                            : Wants::object;
 }
 
-// `type!=helm.sh/release.v1` and the like; what is not known matches nothing.
-bool selected(const bj::object& object, const std::string& selector) {
-    if (selector.empty())
-        return true;
-    const auto unequal = selector.find("!=");
-    const auto equal = selector.find('=');
-    const std::string field = selector.substr(0, unequal == std::string::npos ? equal : unequal);
-    const std::string value =
-        selector.substr(unequal == std::string::npos ? equal + 1 : unequal + 2);
-    const std::string actual =
-        field == "metadata.name" ? text_at(object, {"metadata", "name"}) : text_at(object, {field});
-    return (actual == value) == (unequal == std::string::npos);
+// The object that was sent; nullopt when it is none.
+std::optional<bj::object> body_of(const HttpRequest& request) {
+    boost::system::error_code failed;
+    bj::value body = bj::parse(request.body, failed);
+    return failed || !body.is_object() ? std::nullopt : std::optional(body.get_object());
 }
 
-bool wants_metadata(const HttpRequest& request) {
-    return request.header("accept").find("as=PartialObjectMetadata") != std::string::npos;
+std::string parameter(const HttpRequest& request, const std::string& name) {
+    const auto it = request.query.find(name);
+    return it == request.query.end() ? std::string() : it->second;
 }
 
 bj::object partial(const bj::object& object) {
@@ -137,7 +106,9 @@ std::optional<KubeModel::Place> KubeModel::place_of(const std::string& path) {
     place.collection = &known->second;
     if (parts.size() > 1)
         place.name = parts[1];
-    place.status = parts.size() == 3 && parts[2] == "status";
+    place.status = parts.size() == 3;
+    if (place.status && (parts[2] != "status" || !has_status(parts[0])))
+        return std::nullopt;
     return place;
 }
 
@@ -184,7 +155,7 @@ KubeModel::Answer KubeModel::forced_error() {
 KubeModel::Answer KubeModel::serve(const HttpRequest& request, const Place& place) {
     if (request.method == "GET")
         return place.name.empty() ? list(request, place) : get(request, place);
-    if (request.method == "POST")
+    if (request.method == "POST" && place.name.empty())
         return create(request, place);
     if (request.method == "PUT")
         return replace(request, place);
@@ -226,21 +197,34 @@ KubeModel::Answer KubeModel::status_answer(int code, std::string_view reason, st
                                {"code", code}}};
 }
 
+KubeModel::Answer KubeModel::refused(const Refusal& refusal) {
+    return status_answer(refusal.code, refusal.reason, refusal.message);
+}
+
+KubeModel::Answer KubeModel::no_object() {
+    return status_answer(400, "BadRequest", "the body is no JSON object");
+}
+
 KubeModel::Answer KubeModel::gone() {
     return status_answer(410, "Expired", "too old resource version");
 }
 
 KubeModel::Answer KubeModel::get(const HttpRequest& request, const Place& place) {
+    const Wants form = wanted_form(request);
+    if (form == Wants::metadata_list)
+        return status_answer(406, "NotAcceptable", "the requested object is not a list");
     Collection& collection = *place.collection;
-    const Name name(place.ns, place.name);
-    const auto it = collection.objects.find(name);
+    const auto it = collection.objects.find(Name(place.ns, place.name));
+    const auto found = [form](const bj::object& object) {
+        return Answer{.body = form == Wants::metadata ? partial(object) : object};
+    };
     const auto not_found = [&] {
         return status_answer(404, "NotFound",
                              collection.plural + " \"" + place.name + "\" not found");
     };
     const auto at_least = request.query.find("resourceVersion");
-    if (at_least == request.query.end() || at_least->second == "")
-        return it == collection.objects.end() ? not_found() : Answer{.body = it->second};
+    if (at_least == request.query.end() || at_least->second.empty())
+        return it == collection.objects.end() ? not_found() : found(it->second);
     // From the watch cache, which may lag behind, but not behind the version that was asked for.
     const std::uint64_t least = number(at_least->second);
     if (least > version_)
@@ -257,15 +241,22 @@ KubeModel::Answer KubeModel::get(const HttpRequest& request, const Place& place)
             break;
     }
     if (chosen == nullptr)
-        return it == collection.objects.end() ? not_found() : Answer{.body = it->second};
-    return chosen->type == "DELETED" ? not_found() : Answer{.body = chosen->object};
+        return it == collection.objects.end() ? not_found() : found(it->second);
+    return chosen->type == "DELETED" ? not_found() : found(chosen->object);
 }
 
 KubeModel::Answer KubeModel::list(const HttpRequest& request, const Place& place) {
     ++counts.lists;
+    const Wants form = wanted_form(request);
+    if (form == Wants::metadata)
+        return status_answer(406, "NotAcceptable", "the requested object is a list");
     Page page{.collection = place.collection, .version = version_, .rest = {}};
-    const auto selector = request.query.find("fieldSelector");
+    const std::string selector = parameter(request, "fieldSelector");
+    if (const auto refusal = refuse_selector(place.collection->plural, selector))
+        return refused(*refusal);
     if (const auto token = request.query.find("continue"); token != request.query.end()) {
+        if (!token->second.starts_with(token_prefix))
+            return status_answer(400, "BadRequest", "invalid continue token");
         auto known = pages_.extract(token->second);
         if (known.empty() || dice_.chance(trouble.watch_gone)) {
             ++counts.gone;
@@ -274,9 +265,7 @@ KubeModel::Answer KubeModel::list(const HttpRequest& request, const Place& place
         page = std::move(known.mapped());
     } else {
         for (const auto& [name, object] : place.collection->objects)
-            if ((place.ns.empty() || name.first == place.ns) &&
-                selected(object,
-                         selector == request.query.end() ? std::string() : selector->second))
+            if ((place.ns.empty() || name.first == place.ns) && selected(object, selector))
                 page.rest.push_back(object);
     }
     const auto asked = request.query.find("limit");
@@ -285,14 +274,14 @@ KubeModel::Answer KubeModel::list(const HttpRequest& request, const Place& place
                                 static_cast<std::uint64_t>(page_limit));
     const std::size_t count = std::min<std::size_t>(page.rest.size(), limit);
     bj::array items;
-    const bool metadata_only = wants_metadata(request);
+    const bool metadata_only = form == Wants::metadata_list;
     for (std::size_t i = 0; i < count; ++i)
         items.push_back(metadata_only ? partial(page.rest[i]) : page.rest[i]);
     page.rest.erase(page.rest.begin(), page.rest.begin() + static_cast<std::ptrdiff_t>(count));
     bj::object meta{{"resourceVersion", std::to_string(page.version)}};
     if (!page.rest.empty()) {
         // As real ones, it must be encoded to travel.
-        const std::string token = "page+" + std::to_string(++pages_made_) + "/&=";
+        const std::string token = std::string(token_prefix) + std::to_string(++pages_made_) + "/&=";
         meta["continue"] = token;
         pages_[token] = std::move(page);
     }
@@ -305,46 +294,77 @@ KubeModel::Answer KubeModel::list(const HttpRequest& request, const Place& place
 }
 
 KubeModel::Answer KubeModel::create(const HttpRequest& request, const Place& place) {
-    bj::object object = bj::parse(request.body).as_object();
-    const std::string name = text_at(object, {"metadata", "name"});
-    if (place.collection->objects.contains({place.ns, name}))
+    auto object = body_of(request);
+    if (!object)
+        return no_object();
+    Collection& collection = *place.collection;
+    auto refusal = refuse_place(*object, place.ns, place.name);
+    if (!refusal)
+        refusal = refuse_creation(collection.plural, *object);
+    if (refusal)
+        return refused(*refusal);
+    const std::string name = text_at(*object, {"metadata", "name"});
+    if (collection.namespaced && find("namespaces", "", place.ns) == nullptr)
+        return status_answer(404, "NotFound", "namespaces \"" + place.ns + "\" not found");
+    if (collection.objects.contains({place.ns, name}))
         return status_answer(409, "AlreadyExists",
-                             place.collection->plural + " \"" + name + "\" already exists");
-    object.erase("status");
-    child(object, "metadata")["namespace"] = place.ns;
-    Answer answer = write(*place.collection, {place.ns, name}, std::move(object), false);
+                             collection.plural + " \"" + name + "\" already exists");
+    object->erase("status");
+    Answer answer = write(collection, {place.ns, name}, std::move(*object), false);
     answer.status = 201;
     return answer;
 }
 
 KubeModel::Answer KubeModel::replace(const HttpRequest& request, const Place& place) {
-    const auto it = place.collection->objects.find({place.ns, place.name});
-    if (it == place.collection->objects.end())
+    auto object = body_of(request);
+    if (!object)
+        return no_object();
+    Collection& collection = *place.collection;
+    if (const auto refusal = refuse_place(*object, place.ns, place.name))
+        return refused(*refusal);
+    const auto it = collection.objects.find({place.ns, place.name});
+    if (it == collection.objects.end() && collection.plural == "leases") {
+        // Made anew, whatever version the PUT names.
+        HttpRequest creation = request;
+        child(*object, "metadata").erase("resourceVersion");
+        creation.body = bj::serialize(*object);
+        return create(creation, place);
+    }
+    if (it == collection.objects.end())
         return status_answer(404, "NotFound", "\"" + place.name + "\" not found");
-    bj::object object = bj::parse(request.body).as_object();
-    const std::string version = text_at(object, {"metadata", "resourceVersion"});
-    if (!version.empty() && version != text_at(it->second, {"metadata", "resourceVersion"}))
-        return status_answer(409, "Conflict", "the object has been modified");
-    child(object, "metadata")["namespace"] = place.ns;
-    return write(*place.collection, it->first, std::move(object), place.status);
+    if (const auto refusal = refuse_replacement(collection.plural, it->second, *object))
+        return refused(*refusal);
+    return write(collection, it->first, std::move(*object), place.status);
 }
 
 KubeModel::Answer KubeModel::patch(const HttpRequest& request, const Place& place) {
-    if (request.header("content-type") != "application/merge-patch+json")
-        return status_answer(415, "UnsupportedMediaType", "only merge patches");
-    const auto it = place.collection->objects.find({place.ns, place.name});
-    if (it == place.collection->objects.end())
+    const bool merges = request.header("content-type") == "application/merge-patch+json";
+    if (!merges && request.header("content-type") != "application/json-patch+json")
+        return status_answer(415, "UnsupportedMediaType", "neither a merge nor a JSON patch");
+    boost::system::error_code failed;
+    const bj::value body = bj::parse(request.body, failed);
+    if (failed || (merges ? !body.is_object() : !body.is_array()))
+        return no_object();
+    const bj::object change = merges ? body.get_object() : bj::object();
+    if (const auto refusal = refuse_place(change, place.ns, place.name))
+        return refused(*refusal);
+    Collection& collection = *place.collection;
+    const auto it = collection.objects.find({place.ns, place.name});
+    if (it == collection.objects.end())
         return status_answer(404, "NotFound", "\"" + place.name + "\" not found");
-    const bj::object change = bj::parse(request.body).as_object();
-    for (const char* precondition : {"uid", "resourceVersion"}) {
-        const std::string wanted = text_at(change, {"metadata", precondition});
-        if (!wanted.empty() && wanted != text_at(it->second, {"metadata", precondition}))
-            return status_answer(409, "Conflict",
-                                 std::string("Precondition failed: ") + precondition);
-    }
     bj::object object = it->second;
-    merge_into(object, change);
-    return write(*place.collection, it->first, std::move(object), place.status);
+    if (merges) {
+        merge_into(object, change);
+    } else if (auto done = patched(object, body.get_array())) {
+        object = std::move(*done);
+    } else {
+        return status_answer(422, "Invalid",
+                             "the server rejected our request due to an error in our request");
+    }
+    if (const auto refusal =
+            refuse_patch(collection.plural, it->second, change, object, place.status))
+        return refused(*refusal);
+    return write(collection, it->first, std::move(object), place.status);
 }
 
 // --- writing -----------------------------------------------------------------------------------
@@ -354,11 +374,13 @@ KubeModel::Answer KubeModel::write(Collection& collection, const Name& name, bj:
                                    bool status) {
     const auto known = collection.objects.find(name);
     const bool fresh = known == collection.objects.end();
-    const bool specified = has_spec(collection.plural);
+    const bool specified = has_status(collection.plural);
     wanted["kind"] = collection.kind;
     wanted["apiVersion"] = collection.api_version;
-    if (fresh && specified && !wanted.contains("status"))
+    if (specified && !wanted.contains("status"))
         wanted["status"] = bj::object{{"observedGeneration", -1}};
+    if (collection.plural == "secrets" && !wanted.contains("type"))
+        wanted["type"] = "Opaque";
     bj::object& meta = child(wanted, "metadata"); // until the next member of `wanted` is added
     meta["name"] = name.second;
     if (collection.namespaced)
@@ -366,8 +388,10 @@ KubeModel::Answer KubeModel::write(Collection& collection, const Name& name, bj:
     if (fresh) {
         meta["uid"] = "uid-" + std::to_string(++uids_);
         meta["creationTimestamp"] = format_rfc3339(time_.wall_now());
-        if (specified)
+        if (specified) {
             meta["generation"] = 1;
+            collection.unwritten.insert(name);
+        }
     } else {
         const bj::object& old = known->second;
         const bj::object& old_meta = old.at("metadata").as_object();
@@ -383,7 +407,8 @@ KubeModel::Answer KubeModel::write(Collection& collection, const Name& name, bj:
                 meta["generation"] = old_meta.at("generation").as_int64() + 1;
             wanted["status"] = old.at("status");
         }
-        if (wanted == old)
+        const bool stores_defaults = specified && collection.unwritten.erase(name) > 0;
+        if (wanted == old && !stores_defaults)
             return {.body = old};
     }
     child(wanted, "metadata")["resourceVersion"] = std::to_string(++version_);
@@ -470,16 +495,19 @@ bj::object KubeModel::bookmark_object(const Watch& watch, bool ends_initial_even
 void KubeModel::start_watch(const HttpRequest& request, const Place& place,
                             ChannelPointer channel) {
     ++counts.watches;
-    const auto parameter = [&](const std::string& name) {
-        const auto it = request.query.find(name);
-        return it == request.query.end() ? std::string() : it->second;
-    };
-    const bool streams =
-        parameter("sendInitialEvents") == "true" && streaming_lists != StreamingLists::unknown;
-    if (streams && (streaming_lists == StreamingLists::refused ||
-                    parameter("resourceVersionMatch") != "NotOlderThan"))
+    const bool streams = parameter(request, "sendInitialEvents") == "true" &&
+                         streaming_lists != StreamingLists::unknown;
+    const bool matches_versions = parameter(request, "resourceVersionMatch") == "NotOlderThan";
+    if (streaming_lists != StreamingLists::unknown &&
+        (streams != matches_versions || (streams && streaming_lists == StreamingLists::refused)))
         return reply(channel, status_answer(422, "Invalid", "sendInitialEvents: Forbidden"));
-    const std::string from_text = parameter("resourceVersion");
+    if (const auto refusal =
+            refuse_selector(place.collection->plural, parameter(request, "fieldSelector")))
+        return reply(channel, refused(*refusal));
+    const bool bookmarks = parameter(request, "allowWatchBookmarks") == "true";
+    std::string from_text = parameter(request, "resourceVersion");
+    if (from_text == "0") // any state, as without one
+        from_text.clear();
     const std::uint64_t from = from_text.empty() ? version_ : number(from_text);
     const bool too_old =
         !streams && !from_text.empty() &&
@@ -491,10 +519,10 @@ void KubeModel::start_watch(const HttpRequest& request, const Place& place,
     auto watch = std::make_shared<Watch>();
     watch->collection = place.collection;
     watch->ns = place.ns;
-    watch->selector = parameter("fieldSelector");
-    watch->metadata_only = wants_metadata(request);
+    watch->selector = parameter(request, "fieldSelector");
+    watch->metadata_only = wanted_form(request) != Wants::object;
     watch->channel = channel;
-    const std::uint64_t seconds = number(parameter("timeoutSeconds"));
+    const std::uint64_t seconds = number(parameter(request, "timeoutSeconds"));
     watch->ends = time_.now() + std::chrono::seconds(seconds == 0 ? 1800 : seconds);
     channel->send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                   "Transfer-Encoding: chunked\r\n\r\n");
@@ -511,7 +539,7 @@ void KubeModel::start_watch(const HttpRequest& request, const Place& place,
         for (const auto& [name, object] : place.collection->objects)
             if (matches(object))
                 tell(*watch, event_line(*watch, "ADDED", object));
-        if (streams) {
+        if (streams && bookmarks) { // else nothing says where the list ends
             ++counts.streamed_lists;
             tell(*watch, event_line(*watch, "BOOKMARK", bookmark_object(*watch, true)));
         }
@@ -521,7 +549,7 @@ void KubeModel::start_watch(const HttpRequest& request, const Place& place,
                 tell(*watch, event_line(*watch, change.type, change.object));
     }
     watches_.push_back(watch);
-    if (parameter("allowWatchBookmarks") == "true")
+    if (bookmarks)
         time_.after(bookmark_interval, [this, watch] { bookmark(watch); });
     time_.at(watch->ends, [this, watch] { end_watch(watch); });
 }
@@ -556,10 +584,8 @@ void KubeModel::send_event(const std::shared_ptr<Watch>& watch, std::string line
             return;
         if (dice_.chance(trouble.watch_garbage)) {
             constexpr std::string_view garbage[] = {
-                R"({"type":"ERROR","object":{"kind":"Status","code":500,"message":"oops"}})"
-                "\n",
-                R"({"type":"ERROR","object":{"kind":"Status","code":410,"message":"expired"}})"
-                "\n",
+                "{\"type\":\"ERROR\",\"object\":{\"code\":500,\"message\":\"oops\"}}\n",
+                "{\"type\":\"ERROR\",\"object\":{\"code\":410,\"message\":\"expired\"}}\n",
                 "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"na\n",
                 "\n",
                 "{\"type\":\"GREETING\",\"object\":{\"metadata\":{\"resourceVersion\":\"1\"}}}\n",

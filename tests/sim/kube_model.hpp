@@ -101,6 +101,7 @@ class KubeModel final : public Server {
         std::string api_version;
         bool namespaced = true;
         std::map<Name, bj::object> objects;
+        std::set<Name> unwritten; // since their creation: the defaults of a status are not stored
         std::deque<Change> history;
         std::uint64_t forgotten_to = 0; // versions up to here are not in the history any more
     };
@@ -150,6 +151,8 @@ class KubeModel final : public Server {
                                          const bj::object& object) const;
     [[nodiscard]] bj::object bookmark_object(const Watch& watch, bool ends_initial_events) const;
     static Answer status_answer(int code, std::string_view reason, std::string message);
+    static Answer refused(const struct Refusal& refusal);
+    static Answer no_object();
     static Answer gone();
 
     test::SimRuntime& time_;

@@ -163,6 +163,12 @@ class ControlPlane:
         """
         self._stop("kube-apiserver", stop_signal)
 
+    def forget_history(self) -> None:
+        """Compacts etcd and starts the server anew: what was before is too old to go on from."""
+        self.stop_apiserver()
+        self.compact()
+        self.start_apiserver()
+
     def renew_certificates(self) -> None:
         """A new CA, and a certificate of it for the server's next start."""
         self._write_keys()
@@ -369,14 +375,16 @@ class ControlPlane:
         return self._answers(f"{self.server}/readyz", headers, context)
 
     @staticmethod
-    def _answers(url: str, headers: dict[str, str], context: ssl.SSLContext | None) -> bool:
+    def _open(request: urllib.request.Request, context: ssl.SSLContext | None = None) -> Any:
         # Never through a proxy of the environment: it is loopback.
         handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
         if context:
             handlers.append(urllib.request.HTTPSHandler(context=context))
-        opener = urllib.request.build_opener(*handlers)
+        return urllib.request.build_opener(*handlers).open(request, timeout=5)
+
+    def _answers(self, url: str, headers: dict[str, str], context: ssl.SSLContext | None) -> bool:
         try:
-            with opener.open(urllib.request.Request(url, headers=headers), timeout=5) as answer:
+            with self._open(urllib.request.Request(url, headers=headers), context) as answer:
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
