@@ -55,6 +55,54 @@ bool names_secrets(std::string_view target) {
     return path.starts_with("/api/v1/") && path.find("/secrets/") != std::string::npos;
 }
 
+// What the API server says when a test of a JSON patch fails, and when its path is not there.
+constexpr std::string_view failed_test = "rejected our request";
+
+void write_without_nulls(json::Writer& out, const json::Value& value) {
+    if (value.IsObject()) {
+        out.begin_object();
+        for (const auto& member : value.GetObject())
+            if (!member.value.IsNull())
+                write_without_nulls(out.field(json::text_of(member.name)), member.value);
+        out.end_object();
+    } else if (value.IsArray()) {
+        out.begin_array();
+        for (const auto& item : value.GetArray())
+            write_without_nulls(out, item);
+        out.end_array();
+    } else if (value.IsString()) {
+        out.value(json::text_of(value));
+    } else if (value.IsBool()) {
+        out.value(value.GetBool());
+    } else if (value.IsInt64()) {
+        out.value(std::int64_t{value.GetInt64()});
+    } else {
+        out.null();
+    }
+}
+
+// A JSON patch (RFC 6902): unlike a merge patch of a status, whose uid the API server does not look
+// at, it can ask for the object first. What is null is removed, which an `add` of null does.
+std::string status_patch(const ObjectMeta& meta, const json::Value& members) {
+    json::Writer out;
+    out.begin_array()
+        .begin_object()
+        .member("op", "test")
+        .member("path", "/metadata/uid")
+        .member("value", meta.uid)
+        .end_object();
+    for (const auto& member : members.GetObject()) {
+        out.begin_object()
+            .member("op", "add")
+            .member("path", "/status/" + std::string(json::text_of(member.name)))
+            .field("value");
+        write_without_nulls(out, member.value);
+        out.end_object();
+    }
+    out.end_array();
+    return out.str();
+}
+
 } // namespace
 
 std::string Resource::collection(std::string_view ns) const {
@@ -114,8 +162,19 @@ asio::awaitable<Result<json::Document>> Client::merge_patch(std::string target, 
 
 asio::awaitable<Result<json::Document>> Client::patch_status(const Resource& resource,
                                                              ObjectMeta meta, std::string status) {
-    return merge_patch(resource.object(meta.key.ns, meta.key.name) + "/status",
-                       R"({"metadata":{"uid":")" + meta.uid + R"("},"status":)" + status + "}");
+    const auto members = json::parse(status);
+    if (!members || !members->IsObject())
+        co_return make_error(ErrorClass::invalid, "a status that is no JSON object");
+    auto done =
+        co_await call("PATCH", resource.object(meta.key.ns, meta.key.name) + "/status",
+                      status_patch(meta, *members), "application/json-patch+json", Accept::object);
+    if (done || done.error().http_status != 422 ||
+        done.error().message.find(failed_test) == std::string::npos)
+        co_return done;
+    Error other = done.error();
+    other.kind = ErrorClass::conflict;
+    other.message = "the name belongs to another object now";
+    co_return other;
 }
 
 asio::awaitable<Result<json::Document>> Client::call(std::string method, std::string target,

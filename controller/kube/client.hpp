@@ -56,8 +56,8 @@ class Client {
     asio::awaitable<Result<json::Document>> replace(std::string target, std::string body);
     // RFC 7386, JSON merge patch.
     asio::awaitable<Result<json::Document>> merge_patch(std::string target, std::string body);
-    // Merges `status` (JSON) into the status of this very object: `conflict` when its name now
-    // belongs to another.
+    // Sets the members of `status` (JSON) in the status of this very object, and removes those that
+    // are null: `conflict` when its name now belongs to another.
     asio::awaitable<Result<json::Document>> patch_status(const Resource& resource, ObjectMeta meta,
                                                          std::string status);
     asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> watch(std::string target,

@@ -112,6 +112,31 @@ awaitable<void> status_json_patch(Server& server, std::string ns) {
     check(json::find(whole, observed) == nullptr, "replaced as a whole");
 }
 
+// As the operator writes it: of this very object, whole members, and what is null goes.
+awaitable<void> status_of_one_object(Server& server, std::string ns) {
+    auto& client = server.client();
+    const auto made = co_await create(server, omni_connections, ns, connection("a"));
+    const auto meta = kube::decode_meta(made);
+    const auto full = must(co_await client.patch_status(
+        omni_connections, meta,
+        R"({"observedGeneration":1,"dialect":"postgres","nextAttemptTime":null,)"
+        R"("applied":{"target":{"host":"a.example","connectionID":null},"baseRole":null}})"));
+    check_equal(json::string_at(full, {"status", "applied", "target", "host"}), "a.example",
+                "a member of a member");
+    check(json::find(full, {"status", "applied", "baseRole"}) == nullptr, "no null within");
+    const auto less = must(
+        co_await client.patch_status(omni_connections, meta, R"({"dialect":null,"applied":null})"));
+    check(json::find(less, {"status", "dialect"}) == nullptr, "null removes");
+    check(json::find(less, {"status", "applied"}) == nullptr, "null removes all of it");
+    check(number_at(less, observed) == 1, "what is not named stays");
+    co_await remove(server, omni_connections, ns, "a");
+    const auto anew = co_await create(server, omni_connections, ns, connection("a"));
+    const auto late =
+        co_await client.patch_status(omni_connections, meta, R"({"observedGeneration":9})");
+    check(late.has_error() && late.error().kind == ErrorClass::conflict, "another object");
+    check(co_await get(server, omni_connections, ns, "a") == anew, "which it leaves alone");
+}
+
 awaitable<void> status_of_others(Server& server, std::string ns) {
     co_await create(server, leases, ns, lease("a", "x"));
     refused(co_await server.client().merge_patch(leases.object(ns, "a") + "/status",
@@ -132,6 +157,7 @@ std::vector<Case> status_cases() {
             {"a patch of the spec, and the generation", spec_patch},
             {"what a patch of the status compares", status_preconditions},
             {"a JSON patch of the status, with a test", status_json_patch},
+            {"a status of one object", status_of_one_object},
             {"who has a status", status_of_others}};
 }
 
