@@ -16,4 +16,5 @@ ASAN_OPTIONS=allow_addr2line=1 UBSAN_OPTIONS=print_stacktrace=1:allow_addr2line=
     ctest --preset asan-ubsan --label-regex '^(unit|conformance|sim)$' --no-tests=error
 
 step "all tests, as shipped"
-ctest --preset release --no-tests=error
+# Side by side: the end-to-end tests mostly wait, and the simulation leaves them the way.
+ctest --preset release --no-tests=error --parallel 3

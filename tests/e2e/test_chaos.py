@@ -284,7 +284,7 @@ def test_chaos(chaos: Chaos, figures: Callable[[str, str], None]) -> None:
     chaos.leader_and_standby()
     attempts = chaos.sizes.attempts(chaos.omni.exchanges)
     check_journal(chaos, attempts)
-    pushes = count_pushes(attempts, chaos.times_of("leading"))
+    pushes = count_pushes(attempts, chaos.times_of("leading"), chaos.omni.cuts)
     figures("chaos", summary(chaos, attempts, pushes))
     check_take_overs(chaos)
     assert not chaos.leaks()
@@ -328,7 +328,7 @@ def summary(chaos: Chaos, attempts: list[Attempt], pushes: Counter[str]) -> str:
         f"({sum(chaos.relists)} relists), {faults.total()} faults ({kinds}), "
         f"{abandoned} requests abandoned: {pushes.total()} pushes ({pushes['value']} values + "
         f"{pushes['unknown']} of {unanswered} unanswered + {pushes['take-over']} after take-overs "
-        f"+ {pushes['settling']} settling), lost 0, stale 0"
+        f"+ {pushes['settling']} + {pushes['settling unread']} settling), lost 0, stale 0"
     )
 
 

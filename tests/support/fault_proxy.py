@@ -129,6 +129,7 @@ class _Link:
             raise ValueError(fault)
 
     def reset(self) -> None:
+        self._proxy.cuts.append(time.time())
         no_linger = struct.pack("ii", 1, 0)
         connection = self._client.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
@@ -137,6 +138,7 @@ class _Link:
     def finish(self) -> None:
         if not self._finished and self in self._proxy.links:
             self._finished = True
+            self._proxy.cuts.append(time.time())
             if self._server is not None:
                 self._server.transport.abort()
             self._client.write_eof()
@@ -221,6 +223,8 @@ class FaultProxy:
         self.rng = random.Random(seed)
         self.counts: Counter[str] = Counter()
         self.exchanges: list[Exchange] = []
+        # When a connection was cut: what its client had sent meanwhile was never read.
+        self.cuts: list[float] = []
         self.links: dict[_Link, None] = {}  # a set that keeps its order
         self._faults = Faults()
         self._silent = False

@@ -79,16 +79,20 @@ class Sizes:
         ]
 
 
-def reasons(attempts: Sequence[Attempt], terms: Sequence[float]) -> list[str]:
+def reasons(
+    attempts: Sequence[Attempt], terms: Sequence[float], cuts: Sequence[float] = ()
+) -> list[str]:
     """Why each attempt for one connection was made; AssertionError if one has no reason.
 
-    `terms`: when each leader began. What a leader remembers ends with it. The reasons are:
+    `terms`: when each leader began. What a leader remembers ends with it. `cuts`: when the proxy cut
+    a connection, and with it perhaps an attempt that it had not read. The reasons are:
 
     - `value`: it is newer than all before. (An older one than the one before never has a reason.)
     - `unknown`: the attempt before, with the same value, went unanswered
     - `take-over`: it is the first of a leader; the last one may not have recorded its success
     - `settling`: it is sent again, a minute later, because an unanswered attempt with another value
-      could still land when it was accepted. A new leader knows that there was one, not its value
+      could still land when it was accepted. A new leader knows that there was one, not its value.
+      `settling unread`, if it can only have been one that was cut unread
     """
     found: list[str] = []
     late: dict[int, float] = {}  # unanswered values, and until when they may land
@@ -110,9 +114,11 @@ def reasons(attempts: Sequence[Attempt], terms: Sequence[float]) -> list[str]:
         else:
             others = [until for number, until in late.items() if number != attempt.number]
             feared = max([unknown_until, *others], default=0.0) > before.time
-            if not feared or attempt.time - before.time < SETTLING_SECONDS:
+            unread = any(0 < before.time - cut < LANDS_WITHIN_SECONDS for cut in cuts)
+            waited = attempt.time - before.time >= SETTLING_SECONDS
+            if not waited or "settling" in found[-1] or not (feared or unread):
                 raise AssertionError(f"{attempt} has no reason after {before}")
-            found.append("settling")
+            found.append("settling" if feared else "settling unread")
             late.clear()
             unknown_until = 0.0
         if not attempt.answered:
@@ -120,10 +126,12 @@ def reasons(attempts: Sequence[Attempt], terms: Sequence[float]) -> list[str]:
     return found
 
 
-def count_pushes(attempts: Sequence[Attempt], terms: Sequence[float]) -> Counter[str]:
+def count_pushes(
+    attempts: Sequence[Attempt], terms: Sequence[float], cuts: Sequence[float]
+) -> Counter[str]:
     """How many attempts reached Omni, by reason, over all connections."""
     counts: Counter[str] = Counter()
     for index in sorted({attempt.index for attempt in attempts}):
         own = [attempt for attempt in attempts if attempt.index == index]
-        counts.update(why for a, why in zip(own, reasons(own, terms)) if a.passed)
+        counts.update(why for a, why in zip(own, reasons(own, terms, cuts)) if a.passed)
     return counts
