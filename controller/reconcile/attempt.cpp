@@ -2,7 +2,6 @@
 #include "reconcile/attempt.hpp"
 
 #include "base/digest.hpp"
-#include "base/mutation.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
@@ -85,8 +84,6 @@ bool Attempt::find_instance_state() {
 // While the attempt waited, what it goes by may have changed: the object, its instance (whose state
 // may be gone), or who holds a field. Then the queue holds its key again.
 bool Attempt::overtaken() {
-    if (mutated("overtaken-unnoticed"))
-        return false;
     const auto same = [](const auto& before, const auto& now) {
         return now && now->meta.uid == before->meta.uid &&
                now->meta.generation == before->meta.generation;

@@ -185,6 +185,7 @@ bool Attempt::counts_as_applied(Field field) {
         memory_.late.clear();
     if (memory_.late.contest(field, digest, now) && !settled && !mutated("no-settling")) {
         memory_.unknown.insert(field);
+        forget_applied(status_.applied, field);
         memory_.settling[field] = {.digest = digest, .due = now + LateValues::may_land_for};
         return false;
     }

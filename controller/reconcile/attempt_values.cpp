@@ -173,7 +173,7 @@ void Attempt::compare_credential(const kube::SecretRead& read, const SecretBytes
         pending_.insert(Field::credential);
         return;
     }
-    if (applied) { // the same value at another version, or under another name
+    if (applied && applied->digest == digest) { // at another version, or under another name
         applied->secret_name = object_->credential->secret.name;
         applied->secret_key = object_->credential->secret.key;
         applied->secret_uid = read.meta.uid;

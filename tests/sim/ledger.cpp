@@ -50,11 +50,9 @@ void Ledger::leads(const std::string& process, bool clean) {
     ++figures.leaders;
     leader_ = process;
     leads_since_ = time_.now();
-    if (clean)
-        return;
-    ++figures.unclean;
+    figures.unclean += clean ? 0 : 1;
     for (auto& [id, connection] : connections_)
-        ++connection.excuses;
+        connection.take_over = clean ? 0 : 1;
 }
 
 void Ledger::released() {
@@ -114,7 +112,8 @@ void Ledger::check_reason(Connection& connection, const std::string& id, const s
     if (value != connection.accepted)
         return;
     ++figures.repeated;
-    for (int* reason : {&connection.retries, &connection.settling, &connection.excuses})
+    for (int* reason :
+         {&connection.retries, &connection.settling, &connection.take_over, &connection.excuses})
         if (*reason > 0) {
             --*reason;
             return;

@@ -60,6 +60,7 @@ class Ledger {
         int retries = 0;  // attempts since then that may have changed something, or failed
         int settling = 0; // attempts that may land late, and are not settled yet
         int excuses = 0;
+        int take_over = 0; // after an unclean one, once
         std::optional<rt::TimePoint> retired;
     };
 

@@ -20,7 +20,6 @@ constexpr sim::Mutation mutations[] = {
     {"no-settling", "a value that follows an unanswered one is sent only once"},
     {"stale-read", "a read may be older than the one before"},
     {"answers-cost-nothing", "a slot of the budget is free again as soon as the answer came"},
-    {"overtaken-unnoticed", "an attempt is not checked again after it waited"},
     {"version-is-value", "a Secret whose version changed is sent, changed or not"},
     {"applied-before-push", "what is to be sent is recorded as held before it was sent"},
     {"late-values-forgotten", "once a value is accepted, earlier unanswered ones are not feared"},
