@@ -182,6 +182,7 @@ Attempt::Step Attempt::find_target() {
         memory_.key_refused_at.reset();
         status_.applied = {.target = target_};
     }
+    owner_.adopt_orphans(target_, memory_);
     return std::nullopt;
 }
 

@@ -65,10 +65,27 @@ void ConnectionReconciler::leave(const api::Target& target) {
         hooks_.again(other);
 }
 
+void ConnectionReconciler::orphan(const Memory& memory) {
+    const auto now = services_.runtime.now();
+    std::erase_if(orphans_, [&](const auto& entry) { return entry.second.fields(now).empty(); });
+    for (const omni::Field field : memory.late.fields(now))
+        orphans_[memory.status.applied.target].note_lost(field, now);
+}
+
+void ConnectionReconciler::adopt_orphans(const api::Target& target, Memory& memory) {
+    const auto now = services_.runtime.now();
+    const auto left = orphans_.extract(target);
+    if (left.empty())
+        return;
+    for (const omni::Field field : left.mapped().fields(now))
+        memory.late.note_lost(field, now);
+}
+
 Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
     Memory& memory = memories_[object.meta.key];
     if (memory.uid == object.meta.uid)
         return memory;
+    orphan(memory);
     memory = {};
     memory.uid = object.meta.uid;
     memory.status = object.status;
@@ -92,7 +109,10 @@ Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
 asio::awaitable<void> ConnectionReconciler::reconcile(ObjectKey key) {
     const auto object = world_.connections.get(key);
     if (!object) {
-        memories_.erase(key);
+        if (const auto known = memories_.find(key); known != memories_.end()) {
+            orphan(known->second);
+            memories_.erase(known);
+        }
         co_return;
     }
     const auto started = services_.runtime.now();

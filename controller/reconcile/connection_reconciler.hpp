@@ -65,6 +65,11 @@ class ConnectionReconciler {
 
     void leave(const api::Target& target);
 
+    // Unanswered attempts outlive the object that made them: who manages the connection next has to
+    // fear them, too.
+    void orphan(const Memory& memory);
+    void adopt_orphans(const api::Target& target, Memory& memory);
+
     Memory& remember(const api::OmniConnection& object);
     asio::awaitable<void> finish(std::shared_ptr<const api::OmniConnection> object, Memory& memory,
                                  api::OmniConnection::Status next, Outcome result);
@@ -85,6 +90,7 @@ class ConnectionReconciler {
     StatusWriter writer_;
     std::unordered_map<ObjectKey, Memory> memories_;
     InFlight in_flight_;
+    std::map<api::Target, LateValues> orphans_;
 };
 
 } // namespace oco::reconcile

@@ -6,6 +6,8 @@ namespace oco::sim {
 namespace {
 
 constexpr rt::Duration minute = std::chrono::seconds(60);
+// A client gives up after ten seconds, and fears for a minute more.
+constexpr rt::Duration feared_for = std::chrono::seconds(75);
 constexpr rt::Duration lease_term = std::chrono::seconds(15);
 constexpr rt::Duration request_deadline = std::chrono::seconds(10);
 // A watch that is dead is found out, and a relist tells of the deletion.
@@ -51,8 +53,14 @@ void Ledger::leads(const std::string& process, bool clean) {
     leader_ = process;
     leads_since_ = time_.now();
     figures.unclean += clean ? 0 : 1;
-    for (auto& [id, connection] : connections_)
+    for (auto& [id, connection] : connections_) {
         connection.take_over = clean ? 0 : 1;
+        if (time_.now() > connection.feared_until)
+            continue;
+        // It knows that something is unanswered, but not what: it sends, and lets that settle.
+        connection.take_over += 2;
+        connection.feared_until = time_.now() + feared_for;
+    }
 }
 
 void Ledger::released() {
@@ -144,12 +152,16 @@ void Ledger::settled(const OmniModel::ArrivalPointer& arrival) {
         ++figures.unknown;
         ++connection.retries;
         ++connection.settling;
+        connection.feared_until = time_.now() + feared_for;
     } else if (arrival->status >= 200 && arrival->status < 300) {
         connection.accepted = push.value;
         connection.retries = 0;
     } else {
         ++connection.retries;
-        connection.settling += may_land_late(arrival->status) ? 1 : 0;
+        if (may_land_late(arrival->status)) {
+            ++connection.settling;
+            connection.feared_until = time_.now() + feared_for;
+        }
     }
 }
 

@@ -60,7 +60,8 @@ class Ledger {
         int retries = 0;  // attempts since then that may have changed something, or failed
         int settling = 0; // attempts that may land late, and are not settled yet
         int excuses = 0;
-        int take_over = 0; // after an unclean one, once
+        int take_over = 0;            // pushes that the present leader may repeat, not knowing all
+        rt::TimePoint feared_until{}; // an unanswered attempt may land so long
         std::optional<rt::TimePoint> retired;
     };
 

@@ -94,7 +94,7 @@ void OmniModel::apply_late(const ArrivalPointer& arrival) {
     step(step);
 }
 
-void OmniModel::conclude(const ArrivalPointer& arrival, Fate fate) {
+void OmniModel::conclude(const ArrivalPointer& arrival, Fate fate) const {
     if (arrival->fate != Fate::pending)
         return;
     arrival->fate = fate;
@@ -102,7 +102,7 @@ void OmniModel::conclude(const ArrivalPointer& arrival, Fate fate) {
         on_settled(arrival);
 }
 
-void OmniModel::settle(const ArrivalPointer& arrival) {
+void OmniModel::settle(const ArrivalPointer& arrival) const {
     conclude(arrival, arrival->status != 0 && arrival->sent && arrival->channel->delivered()
                           ? Fate::delivered
                           : Fate::unknown);

@@ -63,7 +63,7 @@ class OmniModel final : public Server {
     std::function<void(const ArrivalPointer&)> on_settled;
 
     // Says what is known by now of a request whose fate is pending.
-    void settle(const ArrivalPointer& arrival);
+    void settle(const ArrivalPointer& arrival) const;
 
     [[nodiscard]] int late_pending() const { return late_pending_; }
 
@@ -72,7 +72,7 @@ class OmniModel final : public Server {
     emulator::Answer forced_error();
     void answer(const ArrivalPointer& arrival, const emulator::Answer& answer);
     void apply_late(const ArrivalPointer& arrival);
-    void conclude(const ArrivalPointer& arrival, Fate fate);
+    void conclude(const ArrivalPointer& arrival, Fate fate) const;
     void await_delivery(const ArrivalPointer& arrival);
 
     test::SimRuntime& time_;

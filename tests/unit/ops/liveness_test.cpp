@@ -25,6 +25,7 @@ TEST_CASE("what makes the process fail its liveness probe") {
     };
     for (const auto& row : rows) {
         std::vector<WatchLife> watches;
+        watches.reserve(row.answered_ago.size());
         for (const auto ago : row.answered_ago)
             watches.push_back(
                 {.name = "w" + std::to_string(watches.size()), .answered_at = now - ago});
