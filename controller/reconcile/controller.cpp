@@ -183,7 +183,6 @@ asio::awaitable<void> Controller::record_rest() {
     if (elector_ != nullptr && !elector_->may_work_for(record_patience))
         co_return;
     recorded_ = co_await connections_->record_rest(record_patience);
-    recorded_ = recorded_ || mutated("released-unrecorded");
 }
 
 asio::awaitable<void> Controller::wait_synced() {

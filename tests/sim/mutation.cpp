@@ -23,7 +23,6 @@ constexpr sim::Mutation mutations[] = {
     {"version-is-value", "a Secret whose version changed is sent, changed or not"},
     {"applied-before-push", "what is to be sent is recorded as held before it was sent"},
     {"late-values-forgotten", "once a value is accepted, earlier unanswered ones are not feared"},
-    {"released-unrecorded", "the Lease is given back though not all is recorded"},
     {"failed-status-forgotten", "a status that could not be written is not written again"},
 };
 
