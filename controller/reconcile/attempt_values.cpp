@@ -161,8 +161,7 @@ void Attempt::compare_credential(const kube::SecretRead& read, const SecretBytes
     // A process that ended without a word may have sent an older value after the one in the status,
     // if the Secret was touched since.
     const bool distrusted = !std::exchange(memory_.compared, true) && applied &&
-                            services_.leadership.takeover == kube::Takeover::unclean &&
-                            !mutated("unclean-counts-as-clean") &&
+                            !services_.leadership.all_is_recorded() &&
                             (applied->secret_uid != read.meta.uid ||
                              applied->secret_resource_version != read.meta.resource_version);
     if (distrusted)

@@ -93,6 +93,12 @@ Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
     memory.ledger.adopt(prints_of(memory.status));
     memory.announced = announced_in(memory.status.conditions);
     recall_unanswered(memory, services_.runtime.now());
+    // A spec that was changed may have been sent, and changed back.
+    const bool looked_at = object.status.observed_generation == object.meta.generation;
+    if (!looked_at && !services_.leadership.all_is_recorded())
+        for (const omni::Field setting :
+             {omni::Field::base_role, omni::Field::environment_user_attribute})
+            forget_applied(memory.status.applied, setting);
     memory.generation = object.status.observed_generation;
     memory.failures = static_cast<int>(object.status.failures);
     // A restart goes on waiting where the last process left off, within reason.

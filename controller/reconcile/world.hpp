@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/omni_connection.hpp"
+#include "base/mutation.hpp"
 #include "kube/events.hpp"
 #include "kube/lease.hpp"
 #include "kube/secret.hpp"
@@ -70,6 +71,11 @@ struct Leadership {
     const kube::LeaderElector* elector = nullptr;
     // Another process may have sent what no status tells of.
     kube::Takeover takeover = kube::Takeover::unclean;
+
+    // Whether the statuses tell of all that was sent before.
+    [[nodiscard]] bool all_is_recorded() const {
+        return takeover == kube::Takeover::clean || mutated("unclean-counts-as-clean");
+    }
 
     [[nodiscard]] bool may_send() const {
         return elector == nullptr || elector->may_work_for(omni::request_deadline);
