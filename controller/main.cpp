@@ -30,9 +30,6 @@ namespace asio = boost::asio;
 
 constexpr std::string_view default_operator_namespace = "omni-connection-operator-system";
 
-// The end takes ten seconds at most: eight for requests under way, one to record what became of
-// them (reconcile::Controller), and what is left to release the Lease.
-
 std::optional<std::string> environment_variable(const std::string& name) {
     const char* value = std::getenv(name.c_str()); // NOLINT(concurrency-mt-unsafe): at start
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);

@@ -1,20 +1,18 @@
 #include "operator.hpp"
 
-#include "base/digest.hpp"
 #include "base/log.hpp"
 #include "ops/liveness.hpp"
 #include "rt/deadline.hpp"
 
-#include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
 
 namespace oco {
 namespace {
 
 constexpr std::string_view controller_name = "omniconnection.io/omni-connection-operator";
 constexpr rt::Duration api_server_patience = std::chrono::seconds(30);
-// Of the ten seconds that a process has to end, requests under way get the most.
+// The end takes ten seconds at most: eight for requests under way, one to record what became of
+// them (reconcile::Controller), and what is left to release the Lease.
 constexpr rt::Duration shutdown_patience = std::chrono::seconds(8);
 constexpr rt::Duration release_patience = std::chrono::milliseconds(700);
 
@@ -23,15 +21,11 @@ std::unique_ptr<kube::LeaderElector> make_elector(rt::Runtime& runtime, kube::Cl
                                                   const OperatorOptions& options) {
     if (!options.leader_elect)
         return nullptr;
-    unsigned char bytes[8];
-    runtime.random_bytes(bytes);
     return std::make_unique<kube::LeaderElector>(
         runtime, client,
-        kube::LeaseOptions{
-            .ns = ns,
-            .name = options.leader_election_id,
-            .identity = options.host_name + "_" +
-                        fingerprint({reinterpret_cast<const char*>(bytes), sizeof bytes}, 16)});
+        kube::LeaseOptions{.ns = ns,
+                           .name = options.leader_election_id,
+                           .identity = options.host_name + "_" + runtime.random_name()});
 }
 
 } // namespace
@@ -75,9 +69,8 @@ asio::awaitable<void> Operator::control() {
     try {
         co_await work();
     } catch (const std::exception& defect) {
-        const auto* error = dynamic_cast<const boost::system::system_error*>(&defect);
-        if (error != nullptr && error->code() == asio::error::operation_aborted)
-            throw; // cancelled
+        if (rt::is_cancellation(defect))
+            throw;
         log::error("a defect of the operator: it stops", {{"error", defect.what()}});
     }
     failed_ = true;

@@ -79,6 +79,8 @@ class Writer {
 
     Writer& value(bool flag) { return writer_.Bool(flag), *this; }
 
+    Writer& value(const Value& v) { return v.Accept(writer_), *this; }
+
     Writer& null() { return writer_.Null(), *this; }
 
     template<class T>

@@ -58,32 +58,19 @@ bool names_secrets(std::string_view target) {
 // What the API server says when a test of a JSON patch fails, and when its path is not there.
 constexpr std::string_view failed_test = "rejected our request";
 
-void write_without_nulls(json::Writer& out, const json::Value& value) {
-    if (value.IsObject()) {
-        out.begin_object();
-        for (const auto& member : value.GetObject())
-            if (!member.value.IsNull())
-                write_without_nulls(out.field(json::text_of(member.name)), member.value);
-        out.end_object();
-    } else if (value.IsArray()) {
-        out.begin_array();
-        for (const auto& item : value.GetArray())
-            write_without_nulls(out, item);
-        out.end_array();
-    } else if (value.IsString()) {
-        out.value(json::text_of(value));
-    } else if (value.IsBool()) {
-        out.value(value.GetBool());
-    } else if (value.IsInt64()) {
-        out.value(std::int64_t{value.GetInt64()});
-    } else {
-        out.null();
+// Of an object, and of those in it.
+void drop_nulls(json::Value& value) {
+    if (!value.IsObject())
+        return;
+    for (auto it = value.MemberBegin(); it != value.MemberEnd();) {
+        drop_nulls(it->value);
+        it = it->value.IsNull() ? value.EraseMember(it) : it + 1;
     }
 }
 
 // A JSON patch (RFC 6902): unlike a merge patch of a status, whose uid the API server does not look
 // at, it can ask for the object first. What is null is removed, which an `add` of null does.
-std::string status_patch(const ObjectMeta& meta, const json::Value& members) {
+std::string status_patch(const ObjectMeta& meta, json::Value& members) {
     json::Writer out;
     out.begin_array()
         .begin_object()
@@ -91,13 +78,13 @@ std::string status_patch(const ObjectMeta& meta, const json::Value& members) {
         .member("path", "/metadata/uid")
         .member("value", meta.uid)
         .end_object();
-    for (const auto& member : members.GetObject()) {
+    for (auto& member : members.GetObject()) {
+        drop_nulls(member.value);
         out.begin_object()
             .member("op", "add")
             .member("path", "/status/" + std::string(json::text_of(member.name)))
-            .field("value");
-        write_without_nulls(out, member.value);
-        out.end_object();
+            .member("value", member.value)
+            .end_object();
     }
     out.end_array();
     return out.str();
@@ -162,7 +149,7 @@ asio::awaitable<Result<json::Document>> Client::merge_patch(std::string target, 
 
 asio::awaitable<Result<json::Document>> Client::patch_status(const Resource& resource,
                                                              ObjectMeta meta, std::string status) {
-    const auto members = json::parse(status);
+    auto members = json::parse(status);
     if (!members || !members->IsObject())
         co_return make_error(ErrorClass::invalid, "a status that is no JSON object");
     auto done =

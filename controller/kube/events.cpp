@@ -1,6 +1,5 @@
 #include "kube/events.hpp"
 
-#include "base/digest.hpp"
 #include "base/log.hpp"
 #include "rt/deadline.hpp"
 
@@ -88,12 +87,9 @@ asio::awaitable<void> EventRecorder::send(EventRecord event) {
         ++known->second.count;
         known->second.last = runtime_.now();
     }
-    unsigned char bytes[8];
-    runtime_.random_bytes(bytes);
     const std::string name =
         repeat ? known->second.name
-               : event.regarding.meta.key.name.substr(0, 200) + "." +
-                     fingerprint({reinterpret_cast<const char*>(bytes), sizeof bytes}, 16);
+               : event.regarding.meta.key.name.substr(0, 200) + "." + runtime_.random_name();
     const std::optional<Series> repeats = repeat ? std::optional(known->second) : std::nullopt;
     auto done = co_await send_once(event, name, repeats);
     if (!done && worth_a_retry(done.error())) {

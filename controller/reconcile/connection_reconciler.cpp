@@ -88,10 +88,7 @@ Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
     orphan(memory);
     memory = {};
     memory.uid = object.meta.uid;
-    memory.status = object.status;
-    kube::drop_foreign_conditions(memory.status.conditions);
-    memory.ledger.adopt(prints_of(memory.status));
-    memory.announced = announced_in(memory.status.conditions);
+    memory.status = writer_.adopt(object, memory.ledger, memory.announced);
     recall_unanswered(memory, services_.runtime.now());
     // A spec that was changed may have been sent, and changed back.
     const bool looked_at = object.status.observed_generation == object.meta.generation;

@@ -104,9 +104,8 @@ asio::awaitable<void> Controller::contained(asio::awaitable<void> reconcile,
     try {
         co_await std::move(reconcile);
     } catch (const std::exception& defect) {
-        const auto* error = dynamic_cast<const boost::system::system_error*>(&defect);
-        if (error != nullptr && error->code() == asio::error::operation_aborted)
-            throw; // cancelled
+        if (rt::is_cancellation(defect))
+            throw;
         log::error("a defect of the operator", {{"object", key.str()}, {"error", defect.what()}});
         queue.add_at(key, runtime_.now() + std::chrono::seconds(30));
     }
@@ -150,14 +149,14 @@ asio::awaitable<void> Controller::run() {
     try {
         watch(world_.instances, kube::resources::omni_instances, "", false);
         watch(world_.connections, kube::resources::omni_connections, "", false);
-        co_await wait_synced();
+        co_await wait_for_all(&kube::Watcher::synced);
         // The Secrets' store keeps what the objects name, so it is filled after them.
         watch(world_.secrets, kube::resources::secrets, "type!=helm.sh/release.v1", true,
               [this](const ObjectKey& key) {
                   return world_.connections_by_secret.used(key) ||
                          world_.instances_by_secret.used(key);
               });
-        co_await wait_synced();
+        co_await wait_for_all(&kube::Watcher::synced);
         co_await wait_digest_key();
         synced_ = true;
         log::info("synced", {{"connections", std::to_string(world_.connections.objects().size())},
@@ -185,10 +184,10 @@ asio::awaitable<void> Controller::record_rest() {
     recorded_ = co_await connections_->record_rest(record_patience);
 }
 
-asio::awaitable<void> Controller::wait_synced() {
+asio::awaitable<void> Controller::wait_for_all(bool (kube::Watcher::*state)() const) {
     // Without the right to watch namespaces, only the instances that select by label suffer.
-    const auto ready = [this](const auto& watcher) {
-        return watcher->synced() || watcher.get() == world_.namespace_watcher;
+    const auto ready = [&](const auto& watcher) {
+        return ((*watcher).*state)() || watcher.get() == world_.namespace_watcher;
     };
     while (!std::ranges::all_of(watchers_, ready))
         co_await progress_.wait();
@@ -224,15 +223,11 @@ asio::awaitable<void> Controller::lead() {
 // A standby's view may lag behind what its predecessor has done: a watch can be dead without
 // anybody knowing. What is sent goes by a view from after the Lease was ours.
 asio::awaitable<void> Controller::take_over() {
-    if (!mutated("no-refresh-at-take-over"))
+    if (!mutated("no-refresh-at-take-over")) {
         for (const auto& watcher : watchers_)
             watcher->refresh();
-    const auto ready = [this](const auto& watcher) {
-        return watcher->fresh() || watcher.get() == world_.namespace_watcher ||
-               mutated("no-refresh-at-take-over");
-    };
-    while (!std::ranges::all_of(watchers_, ready))
-        co_await progress_.wait();
+        co_await wait_for_all(&kube::Watcher::fresh);
+    }
     work();
 }
 
@@ -257,13 +252,6 @@ std::map<std::string, std::vector<rt::TimePoint>> Controller::inherited_pushes()
 
 bool Controller::synced() const {
     return synced_;
-}
-
-std::string Controller::trouble() const {
-    for (const auto& watcher : watchers_)
-        if (!watcher->synced() && !watcher->trouble().empty())
-            return watcher->trouble();
-    return trouble_;
 }
 
 void Controller::close() {
@@ -378,52 +366,6 @@ void Controller::namespace_changed() {
 void Controller::wake_connections_of(const ObjectKey& instance) {
     for (const auto& user : world_.connections_by_instance.users_of(instance))
         connection_queue_->add(user);
-}
-
-// --- what is told ------------------------------------------------------------------------------
-
-std::vector<ops::WatchLife> Controller::watches() const {
-    std::vector<ops::WatchLife> out;
-    for (const auto& watcher : watchers_)
-        if (watcher->synced())
-            out.push_back({.name = watcher->label(), .answered_at = watcher->answered_at()});
-    return out;
-}
-
-ops::Snapshot Controller::snapshot() const {
-    ops::Snapshot out;
-    if (elector_ != nullptr)
-        metrics_.leader(elector_->name(), elector_->may_work_for(rt::Duration::zero()));
-    std::map<std::pair<std::string, std::string>, std::size_t> counts;
-    std::map<ObjectKey, ops::Snapshot::Instance> instances;
-    for (const auto& [key, state] : instances_->states())
-        instances[key] = {
-            .instance = key.str(),
-            .rate_limit_remaining = state.session ? state.session->gate->remaining() : 0,
-            .breaker = state.outcome.reason == reason::unauthorized ? ops::Breaker::open
-                                                                    : ops::Breaker::closed};
-    for (const auto& [key, memory] : connections_->memories()) {
-        const auto object = world_.connections.get(key);
-        if (!object)
-            continue;
-        if (const auto* ready = kube::find_condition(memory.status.conditions, "Ready"))
-            ++counts[{ready->status, ready->reason}];
-        if (const auto pushed = parse_rfc3339(memory.status.last_push_time))
-            out.last_pushes.push_back(
-                {.namespace_name = key.ns, .name = key.name, .time = *pushed});
-        const auto instance = instances.find(object->instance);
-        if (memory.pending_since && instance != instances.end())
-            instance->second.oldest_pending =
-                std::max(instance->second.oldest_pending,
-                         ops::Seconds(runtime_.now() - *memory.pending_since));
-    }
-    for (const auto& [key, count] : counts)
-        out.connections.push_back({.ready = key.first, .reason = key.second, .count = count});
-    for (auto& [key, instance] : instances)
-        out.instances.push_back(std::move(instance));
-    out.queues.push_back({.name = "omniconnection", .depth = connection_queue_->depth()});
-    out.queues.push_back({.name = "omniinstance", .depth = instance_queue_->depth()});
-    return out;
 }
 
 } // namespace oco::reconcile

@@ -59,7 +59,7 @@ class Controller {
                    std::function<bool(const ObjectKey&)> keep);
     asio::awaitable<void> contained(asio::awaitable<void> reconcile, work::Queue<ObjectKey>& queue,
                                     ObjectKey key);
-    asio::awaitable<void> wait_synced();
+    asio::awaitable<void> wait_for_all(bool (kube::Watcher::*state)() const);
     asio::awaitable<void> wait_digest_key();
     asio::awaitable<void> lead();
     asio::awaitable<void> take_over();

@@ -132,10 +132,7 @@ asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
     if (state.uid != instance->meta.uid) {
         state = {};
         state.uid = instance->meta.uid;
-        state.status = instance->status;
-        kube::drop_foreign_conditions(state.status.conditions);
-        state.ledger.adopt(prints_of(state.status));
-        state.announced = announced_in(state.status.conditions);
+        state.status = writer_.adopt(*instance, state.ledger, state.announced);
         services_.metrics.add_instance(key.str());
     }
     const bool was_usable = state.usable;
@@ -181,108 +178,6 @@ asio::awaitable<Outcome> InstanceReconciler::examine(Instance instance, Instance
     if (state.key_doubted || state.outcome.reason == reason::unauthorized)
         co_return co_await ask_whoami(instance, state);
     co_return co_await verify(instance, state);
-}
-
-asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_session(Instance instance,
-                                                                            InstanceState& state) {
-    const std::string& ns = instance->meta.key.ns;
-    const auto url = parse_base_url(instance->base_url);
-    if (!url || !services_.settings.allowed_hosts.allows(*url))
-        co_return outcome(reason::host_not_allowed,
-                          url ? "spec.baseURL: host " + url->label() +
-                                    " is not allowed by the operator's --allowed-hosts"
-                              : url.error().message);
-    if (!url->https && !services_.settings.allow_http)
-        co_return outcome(reason::host_not_allowed,
-                          "spec.baseURL: http is refused, since keys would travel readable; use "
-                          "https (tests may set --insecure-allow-http)");
-
-    const ObjectKey token_key{.ns = ns, .name = instance->api_token.name};
-    auto read =
-        co_await kube::read_secret(services_.kube, token_key, {instance->api_token.key}, "");
-    if (!read)
-        co_return secret_outcome(read.error(), token_key);
-    const auto value = read->values.find(instance->api_token.key);
-    if (value == read->values.end())
-        co_return missing_key_outcome(token_key, instance->api_token.key);
-    const SecretBytes token{trim(value->second.expose())};
-    if (!kube::is_bearer_token(token.expose()))
-        co_return outcome(reason::invalid_credential,
-                          "Secret " + token_key.str() + ", key \"" + instance->api_token.key +
-                              "\": an API token is one word of visible ASCII characters");
-
-    std::string ca_pem;
-    if (instance->ca_bundle) {
-        const ObjectKey ca_key{.ns = ns, .name = instance->ca_bundle->name};
-        auto ca =
-            co_await kube::read_secret(services_.kube, ca_key, {instance->ca_bundle->key}, "");
-        if (!ca)
-            co_return secret_outcome(ca.error(), ca_key);
-        const auto pem = ca->values.find(instance->ca_bundle->key);
-        if (pem == ca->values.end())
-            co_return missing_key_outcome(ca_key, instance->ca_bundle->key);
-        ca_pem = pem->second.expose();
-    }
-
-    const std::string identity =
-        fingerprint(instance->base_url + '\0' + fingerprint(token.expose()) + '\0' + ca_pem);
-    if (state.session && state.session_identity == identity) {
-        apply_limit(*state.session->gate);
-        co_return std::nullopt;
-    }
-    rt::Endpoint endpoint{.host = url->host, .port = url->port};
-    if (url->https) {
-        auto tls = rt::make_tls_context({.extra_ca_pem = ca_pem});
-        if (!tls)
-            co_return outcome(reason::invalid_credential,
-                              "spec.caBundleSecretRef: " + tls.error().message);
-        endpoint.tls = *tls;
-        endpoint.proxy = services_.settings.proxies.proxy_for(url->host, url->port);
-    }
-    state.session = std::make_shared<Session>(
-        services_.runtime, url->label(), std::move(endpoint), services_.settings.user_agent, token,
-        gate_of(*instance, *url, token),
-        [&metrics = services_.metrics,
-         name = instance->meta.key.str()](std::string_view method, int code, rt::Duration took) {
-            metrics.omni_request(name, method, code, ops::Seconds(took));
-        });
-    state.session_identity = identity;
-    apply_limit(*state.session->gate);
-    state.usable = false;
-    state.directory = {};
-    state.key_verified_at.reset();
-    state.last_whoami.reset();
-    state.next_attempt.reset();
-    state.key_doubted = state.key_called_invalid = false;
-    state.failures = 0;
-    state.outcome = outcome(reason::progressing, "the key is being checked");
-    co_return std::nullopt;
-}
-
-std::shared_ptr<work::Gate> InstanceReconciler::gate_of(const api::OmniInstance& instance,
-                                                        const BaseUrl& url,
-                                                        const SecretBytes& token) {
-    auto& gate = gates_[url.label() + " " + fingerprint(token.expose())];
-    if (!gate) {
-        gate = std::make_shared<work::Gate>(services_.runtime,
-                                            static_cast<int>(instance.requests_per_minute));
-        gate->inherit(inherited_[url.label()], reserved_until_);
-        tasks_.spawn(gate->run());
-    }
-    return gate;
-}
-
-// Of instances that share a key, the lowest limit applies.
-void InstanceReconciler::apply_limit(work::Gate& gate) {
-    std::optional<std::int64_t> lowest;
-    for (const auto& [key, state] : states_) {
-        const Instance instance = world_.instances.get(key);
-        if (instance && state.session && state.session->gate.get() == &gate)
-            lowest = std::min(lowest.value_or(instance->requests_per_minute),
-                              instance->requests_per_minute);
-    }
-    if (lowest)
-        gate.set_limit(static_cast<int>(*lowest));
 }
 
 asio::awaitable<Outcome> InstanceReconciler::verify(Instance instance, InstanceState& state) {

@@ -56,6 +56,18 @@ class StatusWriter {
                                         body_of(*newest, std::move(status)), limit);
     }
 
+    // The status that a new memory of `object` begins with: what is written, but for the conditions
+    // of others.
+    template<class Object>
+    static typename Object::Status adopt(const Object& object, StatusLedger& ledger,
+                                         Announced& announced) {
+        auto status = object.status;
+        kube::drop_foreign_conditions(status.conditions);
+        ledger.adopt(prints_of(status));
+        announced = announced_in(status.conditions);
+        return status;
+    }
+
     // The watch has delivered an object; its key comes again if somebody has edited our part.
     template<class Object>
     void delivered(const Object& object, StatusLedger& ledger) {

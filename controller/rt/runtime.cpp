@@ -14,6 +14,18 @@ double Runtime::random_unit() {
     return static_cast<double>(bits >> 11) * 0x1.0p-53;
 }
 
+std::string Runtime::random_name() {
+    constexpr std::string_view digits = "0123456789abcdef";
+    unsigned char bytes[8];
+    random_bytes(bytes);
+    std::string out;
+    for (const unsigned char byte : bytes) {
+        out.push_back(digits[byte >> 4]);
+        out.push_back(digits[byte & 0xF]);
+    }
+    return out;
+}
+
 std::string Endpoint::authority() const {
     return join_authority(host, port);
 }

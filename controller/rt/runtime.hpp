@@ -49,6 +49,8 @@ class Runtime {
 
     // In [0, 1).
     double random_unit();
+    // 16 hexadecimal digits, for names that nobody else has.
+    std::string random_name();
 };
 
 } // namespace oco::rt

@@ -16,8 +16,8 @@ namespace {
 bool is_cancellation(const std::exception_ptr& failure) {
     try {
         std::rethrow_exception(failure);
-    } catch (const boost::system::system_error& error) {
-        return error.code() == asio::error::operation_aborted;
+    } catch (const std::exception& exception) {
+        return rt::is_cancellation(exception);
     } catch (...) {
         return false;
     }
@@ -31,6 +31,11 @@ asio::awaitable<void> begin(asio::awaitable<void> task) {
 }
 
 } // namespace
+
+bool is_cancellation(const std::exception& exception) {
+    const auto* error = dynamic_cast<const boost::system::system_error*>(&exception);
+    return error != nullptr && error->code() == asio::error::operation_aborted;
+}
 
 TaskGroup::~TaskGroup() {
     assert(tasks_.empty() && "join a task group before it goes");

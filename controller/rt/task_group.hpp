@@ -11,6 +11,9 @@
 
 namespace oco::rt {
 
+// Whether this is how a cancelled coroutine ends: no failure, and not to be swallowed.
+bool is_cancellation(const std::exception& exception);
+
 // The group must outlive its tasks: cancel() and join() before it goes. A task that ends with an
 // exception other than cancellation cancels the group, and join() throws it.
 class TaskGroup {

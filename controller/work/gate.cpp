@@ -12,14 +12,10 @@ constexpr rt::BackoffPolicy pause_policy{.first = std::chrono::seconds(5),
 
 } // namespace
 
-void Gate::drop_overdue() {
-    std::erase_if(set_aside_,
-                  [now = runtime_.now()](const auto& entry) { return entry.second <= now; });
-}
-
 int Gate::unreserved() {
-    drop_overdue();
-    return budget_.free(runtime_.now()) - static_cast<int>(set_aside_.size());
+    const auto now = runtime_.now();
+    std::erase_if(set_aside_, [&](const auto& entry) { return entry.second <= now; });
+    return budget_.free(now) - static_cast<int>(set_aside_.size());
 }
 
 std::optional<RateBudget::Slot> Gate::enter(const std::string& key, Priority priority, Wake wake) {
@@ -95,7 +91,8 @@ void Gate::set_limit(int requests_per_minute) {
 }
 
 void Gate::hand_out() {
-    while (!order_.empty() && unreserved() > 0) {
+    // Asked first, since run() sleeps until the next of those that it leaves.
+    while (unreserved() > 0 && !order_.empty()) {
         const auto next = order_.begin();
         const std::string key = next->second;
         const Wake wake = std::move(waiting_.at(key).second);
@@ -108,7 +105,6 @@ void Gate::hand_out() {
 
 asio::awaitable<void> Gate::run() {
     for (;;) {
-        drop_overdue();
         hand_out();
         rt::TimePoint next = order_.empty() ? rt::TimePoint::max() : next_slot();
         for (const auto& [key, until] : set_aside_)

@@ -54,7 +54,7 @@ class Gate {
     using Order = std::pair<Priority, std::uint64_t>;
 
     void hand_out();
-    void drop_overdue();
+    // Slots that are neither taken nor set aside; who did not come for one in time has lost it.
     [[nodiscard]] int unreserved();
 
     rt::Runtime& runtime_;

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from control_plane import ControlPlane, find_binaries, wait_until  # noqa: E402
-from operator_site import OPERATOR_NAMESPACE, Emulator, Operator, Site  # noqa: E402
+from operator_site import OPERATOR_NAMESPACE, Emulator, Operator, Site, launch_to_fail  # noqa: E402
 
 CRDS = ROOT / "crds"
 ESTABLISHED_SECONDS = 30
@@ -114,16 +114,7 @@ def without_api_server(
         "[{name: a, context: {cluster: c, user: u}}], users: [{name: u, user: {}}], "
         "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]}"
     )
-    process = subprocess.Popen(
-        [str(operator_bin), "--kubeconfig", str(config)]
-        + ["--metrics-bind-address", "127.0.0.1:0", "--health-bind-address", "127.0.0.1:0"],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    yield process
-    process.kill()
-    process.wait()
+    yield from launch_to_fail(operator_bin, config)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,7 +15,14 @@ import pytest
 from connect_proxy import ConnectProxy
 from conftest import install_crds
 from control_plane import ControlPlane
-from operator_site import EMULATOR_NAME, OPERATOR_NAMESPACE, Emulator, Operator, Site
+from operator_site import (
+    EMULATOR_NAME,
+    OPERATOR_NAMESPACE,
+    Emulator,
+    Operator,
+    Site,
+    launch_to_fail,
+)
 
 API_SERVER_NAME = "kubernetes.default.svc"  # its certificate has it
 PASSWORD = "proxy-s3cr3t-password"
@@ -48,16 +55,7 @@ def locked_out(
     with ConnectProxy(NAMES, CREDENTIALS) as running:
         path = tmp_path_factory.mktemp("locked-out") / "config"
         config = kubeconfig(plane, path, running.url("operator:wrong-s3cr3t"))
-        process = subprocess.Popen(
-            [str(operator_bin), "--kubeconfig", str(config), "--leader-elect=false"]
-            + ["--metrics-bind-address", "0", "--health-bind-address", "0"],
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        yield process
-        process.kill()
-        process.wait()
+        yield from launch_to_fail(operator_bin, config, "--leader-elect=false")
 
 
 def kubeconfig(plane: ControlPlane, path: Path, proxy_url: str = "") -> Path:

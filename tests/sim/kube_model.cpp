@@ -259,7 +259,6 @@ KubeModel::Answer KubeModel::list(const HttpRequest& request, const Place& place
             return status_answer(400, "BadRequest", "invalid continue token");
         auto known = pages_.extract(token->second);
         if (known.empty() || dice_.chance(trouble.watch_gone)) {
-            ++counts.gone;
             return gone();
         }
         page = std::move(known.mapped());
@@ -494,7 +493,6 @@ bj::object KubeModel::bookmark_object(const Watch& watch, bool ends_initial_even
 
 void KubeModel::start_watch(const HttpRequest& request, const Place& place,
                             ChannelPointer channel) {
-    ++counts.watches;
     const bool streams = parameter(request, "sendInitialEvents") == "true" &&
                          streaming_lists != StreamingLists::unknown;
     const bool matches_versions = parameter(request, "resourceVersionMatch") == "NotOlderThan";
@@ -513,7 +511,6 @@ void KubeModel::start_watch(const HttpRequest& request, const Place& place,
         !streams && !from_text.empty() &&
         (from < place.collection->forgotten_to || dice_.chance(trouble.watch_gone));
     if (too_old && dice_.chance(0.5)) {
-        ++counts.gone;
         return reply(channel, gone());
     }
     auto watch = std::make_shared<Watch>();
@@ -527,7 +524,6 @@ void KubeModel::start_watch(const HttpRequest& request, const Place& place,
     channel->send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                   "Transfer-Encoding: chunked\r\n\r\n");
     if (too_old) {
-        ++counts.gone;
         tell(*watch, bj::serialize(bj::object{{"type", "ERROR"}, {"object", gone().body}}) + "\n");
         return end_watch(watch);
     }
@@ -540,7 +536,7 @@ void KubeModel::start_watch(const HttpRequest& request, const Place& place,
             if (matches(object))
                 tell(*watch, event_line(*watch, "ADDED", object));
         if (streams && bookmarks) { // else nothing says where the list ends
-            ++counts.streamed_lists;
+            ++counts.lists;
             tell(*watch, event_line(*watch, "BOOKMARK", bookmark_object(*watch, true)));
         }
     } else {
@@ -595,7 +591,6 @@ void KubeModel::send_event(const std::shared_ptr<Watch>& watch, std::string line
             watch->ends = time_.now();
             return;
         }
-        ++counts.events;
         tell(*watch, line);
         watch->recent.push_back(line);
         if (watch->recent.size() > replayed_at_most)

@@ -70,14 +70,10 @@ class KubeModel final : public Server {
     // Told of each write that changed something, with the object as it is now.
     std::function<void(const std::string& plural, const bj::object&)> on_written;
 
-    // How often lists, watches and 410s were asked for or told.
+    // Lists in pages count by the page; streamed ones once.
     struct Counts {
         std::uint64_t requests = 0;
         std::uint64_t lists = 0;
-        std::uint64_t streamed_lists = 0;
-        std::uint64_t watches = 0;
-        std::uint64_t gone = 0;
-        std::uint64_t events = 0;
     } counts;
 
   private:

@@ -12,9 +12,8 @@ constexpr rt::Duration delivery_check = std::chrono::milliseconds(5);
 
 } // namespace
 
-OmniModel::OmniModel(test::SimRuntime& time, std::uint64_t seed, emulator::Seed content,
-                     emulator::Limits limits)
-    : time_(time), dice_(seed, "omni"), model_(std::move(content)), limiter_(limits) {}
+OmniModel::OmniModel(test::SimRuntime& time, std::uint64_t seed, emulator::Seed content)
+    : time_(time), dice_(seed, "omni"), model_(std::move(content)) {}
 
 void OmniModel::request(HttpRequest request, ChannelPointer channel) {
     const auto arrival = std::make_shared<Arrival>();
@@ -28,11 +27,6 @@ void OmniModel::request(HttpRequest request, ChannelPointer channel) {
                         .body = std::move(request.body)};
     if (on_arrival)
         on_arrival(arrival);
-    const auto micro =
-        std::chrono::duration_cast<emulator::Instant>(time_.now().time_since_epoch());
-    const auto token = model_.find_token(arrival->request.authorization);
-    if (token && !limiter_.admit(model_.tokens()[*token].text, micro))
-        return answer(arrival, emulator::error_answer(429, "Too Many Requests"));
     if (dice_.chance(trouble.too_many)) {
         auto refusal = emulator::error_answer(429, "Too Many Requests");
         if (dice_.chance(0.5))
@@ -81,14 +75,12 @@ void OmniModel::apply_late(const ArrivalPointer& arrival) {
     const rt::TimePoint due =
         time_.now() + patience + dice_.duration(rt::Duration::zero(), latest - patience);
     const rt::TimePoint sender_waits_until = arrival->time + patience / 2;
-    ++late_pending_;
     const auto step = [this, arrival, due, sender_waits_until](auto self) -> void {
         const bool waiting = time_.now() < sender_waits_until;
         if (time_.now() < due && !(waiting && arrival->channel->abandoned())) {
             time_.at(waiting ? time_.now() + std::chrono::seconds(1) : due, [self] { self(self); });
             return;
         }
-        --late_pending_;
         carry_out(arrival);
     };
     step(step);

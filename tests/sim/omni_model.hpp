@@ -4,7 +4,6 @@
 
 #include "model.hpp"
 #include "network.hpp"
-#include "rate.hpp"
 
 #include <functional>
 
@@ -48,8 +47,7 @@ class OmniModel final : public Server {
 
     using ArrivalPointer = std::shared_ptr<Arrival>;
 
-    OmniModel(test::SimRuntime& time, std::uint64_t seed, emulator::Seed content,
-              emulator::Limits limits);
+    OmniModel(test::SimRuntime& time, std::uint64_t seed, emulator::Seed content);
 
     Accept accept() override { return trouble.accept; }
 
@@ -65,8 +63,6 @@ class OmniModel final : public Server {
     // Says what is known by now of a request whose fate is pending.
     void settle(const ArrivalPointer& arrival) const;
 
-    [[nodiscard]] int late_pending() const { return late_pending_; }
-
   private:
     emulator::Answer carry_out(const ArrivalPointer& arrival);
     emulator::Answer forced_error();
@@ -78,8 +74,6 @@ class OmniModel final : public Server {
     test::SimRuntime& time_;
     Dice dice_;
     emulator::Model model_;
-    emulator::RateLimiter limiter_;
-    int late_pending_ = 0;
 };
 
 } // namespace oco::sim

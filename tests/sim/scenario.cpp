@@ -306,7 +306,7 @@ Report Scenario::run() {
     report_.stale = ledger_.figures.stale;
     report_.crashes = stage_.crashes;
     report_.leaders = ledger_.figures.leaders;
-    report_.relists = world_.kube.counts.lists + world_.kube.counts.streamed_lists;
+    report_.relists = world_.kube.counts.lists;
     report_.kube_requests = world_.kube.counts.requests;
     report_.omni_requests = ledger_.figures.requests;
     return report_;

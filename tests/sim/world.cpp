@@ -36,11 +36,8 @@ emulator::Seed World::make_content(std::uint64_t seed) {
 }
 
 World::World(test::SimRuntime& time, Network& network, std::uint64_t seed, Ledger& ledger)
-    : kube(time, seed), omni(time, seed, make_content(seed),
-                             {.requests_per_minute = 1'000'000,
-                              .window = emulator::RateWindow::sliding,
-                              .count_refused = true}),
-      time_(time), ledger_(ledger), dice_(seed, "users") {
+    : kube(time, seed), omni(time, seed, make_content(seed)), time_(time), ledger_(ledger),
+      dice_(seed, "users") {
     network.listen(std::string("kubernetes"), kube);
     network.listen(std::string(omni_host), omni);
     constexpr int limits[] = {60, 30, 300, 8};
@@ -97,10 +94,8 @@ World::World(test::SimRuntime& time, Network& network, std::uint64_t seed, Ledge
 }
 
 std::string World::new_value(std::string_view what) {
-    std::string value = "confidential-" + std::string(what) + "-" + std::to_string(++made_) + "-" +
-                        std::to_string(dice_.bits());
-    confidential_.push_back(value);
-    return value;
+    return "confidential-" + std::string(what) + "-" + std::to_string(++made_) + "-" +
+           std::to_string(dice_.bits());
 }
 
 void World::write_secret(const std::string& secret, const std::string& value) {

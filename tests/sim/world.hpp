@@ -39,9 +39,6 @@ class World {
 
     [[nodiscard]] const std::map<std::string, std::string>& secrets() const { return values_; }
 
-    // All that must never be seen anywhere.
-    [[nodiscard]] const std::vector<std::string>& confidential() const { return confidential_; }
-
     // What the token file of a replica holds.
     [[nodiscard]] std::string kube_token() const { return kube_token_; }
 
@@ -73,6 +70,7 @@ class World {
     std::string edit_status(const ManagedObject& object);
     std::string recreate(const ManagedObject& object);
     void apply_spec(const ManagedObject& object);
+    // Its beginning, "confidential-", must never be seen anywhere.
     std::string new_value(std::string_view what);
 
     test::SimRuntime& time_;
@@ -82,7 +80,6 @@ class World {
     std::vector<ManagedObject> retired_;
     std::map<std::string, std::string> values_;   // by Secret, "namespace/name"
     std::map<std::string, std::string> previous_; // the same, before the last change
-    std::vector<std::string> confidential_;
     std::string kube_token_;
     std::string key_; // for Omni
     std::uint64_t made_ = 0;

@@ -11,7 +11,7 @@ import subprocess
 import urllib.request
 import uuid
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 from control_plane import ControlPlane, die_with_parent, wait_until
 
@@ -190,6 +190,18 @@ class Operator:
             return line["address"] if line else None
 
         return wait_until(find, 30, f"the log line {message!r}")  # type: ignore[return-value]
+
+
+def launch_to_fail(binary: Path, kubeconfig: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
+    """For a fixture: an operator that will give up, with what it says of it on stderr."""
+    process = _start(
+        [str(binary), "--kubeconfig", str(kubeconfig), "--metrics-bind-address", "127.0.0.1:0"]
+        + ["--health-bind-address", "127.0.0.1:0", *flags],
+        stderr=subprocess.PIPE,
+    )
+    yield process
+    process.kill()
+    process.wait()
 
 
 class Site:

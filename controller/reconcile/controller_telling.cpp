@@ -1,0 +1,59 @@
+// What a Controller tells of itself: to Prometheus and to the kubelet.
+#include "reconcile/controller.hpp"
+
+#include <map>
+
+namespace oco::reconcile {
+
+std::string Controller::trouble() const {
+    for (const auto& watcher : watchers_)
+        if (!watcher->synced() && !watcher->trouble().empty())
+            return watcher->trouble();
+    return trouble_;
+}
+
+std::vector<ops::WatchLife> Controller::watches() const {
+    std::vector<ops::WatchLife> out;
+    for (const auto& watcher : watchers_)
+        if (watcher->synced())
+            out.push_back({.name = watcher->label(), .answered_at = watcher->answered_at()});
+    return out;
+}
+
+ops::Snapshot Controller::snapshot() const {
+    ops::Snapshot out;
+    if (elector_ != nullptr)
+        metrics_.leader(elector_->name(), elector_->may_work_for(rt::Duration::zero()));
+    std::map<std::pair<std::string, std::string>, std::size_t> counts;
+    std::map<ObjectKey, ops::Snapshot::Instance> instances;
+    for (const auto& [key, state] : instances_->states())
+        instances[key] = {
+            .instance = key.str(),
+            .rate_limit_remaining = state.session ? state.session->gate->remaining() : 0,
+            .breaker = state.outcome.reason == reason::unauthorized ? ops::Breaker::open
+                                                                    : ops::Breaker::closed};
+    for (const auto& [key, memory] : connections_->memories()) {
+        const auto object = world_.connections.get(key);
+        if (!object)
+            continue;
+        if (const auto* ready = kube::find_condition(memory.status.conditions, "Ready"))
+            ++counts[{ready->status, ready->reason}];
+        if (const auto pushed = parse_rfc3339(memory.status.last_push_time))
+            out.last_pushes.push_back(
+                {.namespace_name = key.ns, .name = key.name, .time = *pushed});
+        const auto instance = instances.find(object->instance);
+        if (memory.pending_since && instance != instances.end())
+            instance->second.oldest_pending =
+                std::max(instance->second.oldest_pending,
+                         ops::Seconds(runtime_.now() - *memory.pending_since));
+    }
+    for (const auto& [key, count] : counts)
+        out.connections.push_back({.ready = key.first, .reason = key.second, .count = count});
+    for (auto& [key, instance] : instances)
+        out.instances.push_back(std::move(instance));
+    out.queues.push_back({.name = "omniconnection", .depth = connection_queue_->depth()});
+    out.queues.push_back({.name = "omniinstance", .depth = instance_queue_->depth()});
+    return out;
+}
+
+} // namespace oco::reconcile
