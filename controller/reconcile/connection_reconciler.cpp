@@ -88,7 +88,7 @@ Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
     orphan(memory);
     memory = {};
     memory.uid = object.meta.uid;
-    memory.status = writer_.adopt(object, memory.ledger, memory.announced);
+    memory.status = StatusWriter::adopt(object, memory.ledger, memory.announced);
     recall_unanswered(memory, services_.runtime.now());
     // A spec that was changed may have been sent, and changed back.
     const bool looked_at = object.status.observed_generation == object.meta.generation;

@@ -132,7 +132,7 @@ asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
     if (state.uid != instance->meta.uid) {
         state = {};
         state.uid = instance->meta.uid;
-        state.status = writer_.adopt(*instance, state.ledger, state.announced);
+        state.status = StatusWriter::adopt(*instance, state.ledger, state.announced);
         services_.metrics.add_instance(key.str());
     }
     const bool was_usable = state.usable;
