@@ -2,7 +2,6 @@
 #include "reconcile/attempt.hpp"
 
 #include "base/digest.hpp"
-#include "base/text.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -12,8 +11,8 @@ namespace {
 
 using omni::Field;
 
-constexpr std::size_t max_dialect_bytes = 128; // as the CRD has it
-constexpr rt::Duration slow_probe_interval = std::chrono::minutes(10);
+// Rights are given in Omni, and nothing tells of it.
+constexpr rt::Duration forbidden_probe_interval = std::chrono::minutes(10);
 
 } // namespace
 
@@ -22,13 +21,13 @@ Attempt::Attempt(ConnectionReconciler& owner, Object object, Memory& memory)
       status_(memory.status) {}
 
 asio::awaitable<Outcome> Attempt::run() {
-    if (memory_.generation != object_->meta.generation)
+    if (memory_.generation != object_->meta.generation) {
         memory_.lookup_since.reset();
-    if (std::exchange(memory_.request_seen, object_->reconcile_requested_at) !=
-        object_->reconcile_requested_at)
-        memory_.lookup_since.reset();
+        memory_.drift.begin_anew();
+    }
     if (auto end = find_instance())
         co_return *end;
+    note_request();
     if (auto end = find_target())
         co_return *end;
     find_holdings();
@@ -40,25 +39,17 @@ asio::awaitable<Outcome> Attempt::run() {
             co_return begin_anew();
     }
     examine_settings();
+    judge_drift();
     recall_rejection();
     if (!pending_.empty() && !memory_.pending_since)
         memory_.pending_since = services_.runtime.now();
-    if (object_->suspend || instance_->suspend) {
-        if (pending_.empty())
-            co_return conclude();
-        Outcome suspended =
-            outcome(reason::suspended, object_->suspend
-                                           ? "spec.suspend is true, and changes wait to be sent"
-                                           : "the OmniInstance is suspended, and changes wait");
-        suspended.shape = Shape::stalled;
-        co_return suspended;
-    }
+    if (auto end = check_suspension())
+        co_return *end;
     if (!instance_state_->usable)
         co_return instance_not_ready();
-    if (pending_.empty())
-        co_return conclude();
-    if (auto end = check_dialect())
+    if (auto end = check_listing())
         co_return *end;
+    check_dialect();
     if (pending_.contains(Field::credential)) {
         co_await prepare_credential();
         if (overtaken())
@@ -73,6 +64,30 @@ asio::awaitable<Outcome> Attempt::run() {
     if (auto end = check_patience())
         co_return *end;
     co_return co_await push();
+}
+
+// A reconcile request that was not seen before includes a drift check.
+void Attempt::note_request() {
+    const std::string& token = object_->reconcile_requested_at;
+    if (std::exchange(memory_.request_seen, token) == token || token.empty() ||
+        token == status_.last_handled_reconcile_at)
+        return;
+    memory_.requested_at = services_.runtime.now();
+    memory_.lookup_since.reset();
+    memory_.drift.begin_anew();
+    want_list(*memory_.requested_at, work::Errand::lookup);
+}
+
+Attempt::Step Attempt::check_suspension() {
+    if (!object_->suspend && !instance_->suspend)
+        return std::nullopt;
+    if (pending_.empty())
+        return conclude();
+    Outcome suspended = outcome(
+        reason::suspended, object_->suspend ? "spec.suspend is true, and changes wait to be sent"
+                                            : "the OmniInstance is suspended, and changes wait");
+    suspended.shape = Shape::stalled;
+    return suspended;
 }
 
 bool Attempt::find_instance_state() {
@@ -177,6 +192,7 @@ Attempt::Step Attempt::find_target() {
         memory_.unknown.clear();
         memory_.late.clear();
         memory_.settling.clear();
+        memory_.drift = {};
         memory_.refusals = {};
         memory_.not_found_at.reset();
         memory_.key_refused_at.reset();
@@ -184,60 +200,6 @@ Attempt::Step Attempt::find_target() {
     }
     owner_.adopt_orphans(target_, memory_);
     return std::nullopt;
-}
-
-// A name is looked up once, and pinned: what it means in Omni may change hands.
-Attempt::Step Attempt::resolve_name() {
-    const Directory& directory = instance_state_->directory;
-    if (directory.refused)
-        return outcome(reason::forbidden, "the key may not list connections, so that "
-                                          "spec.connectionName cannot be resolved; use "
-                                          "spec.connectionID");
-    std::vector<std::string> matches;
-    for (const auto& [id, info] : directory.by_id) {
-        const bool visible =
-            !instance_->allowed_connections || instance_->allowed_connections->contains(id);
-        if (!info.deleted && visible && info.name == object_->connection_name)
-            matches.push_back(id);
-    }
-    if (matches.size() == 1) {
-        status_.connection_id = matches.front();
-        return std::nullopt;
-    }
-    if (matches.size() > 1)
-        return slow_probe(outcome(reason::connection_name_ambiguous,
-                                  std::to_string(matches.size()) +
-                                      " connections have this spec.connectionName; use "
-                                      "spec.connectionID"));
-    status_.connection_id.clear();
-    return look_up_connection();
-}
-
-// Asks for a list that is read from now on; ends with ConnectionNotFound once one came.
-Attempt::Step Attempt::look_up_connection() {
-    const Directory& directory = instance_state_->directory;
-    const auto now = services_.runtime.now();
-    const bool fresh =
-        memory_.lookup_since && directory.read_at && *directory.read_at >= *memory_.lookup_since;
-    if (!instance_state_->usable)
-        return instance_not_ready();
-    if (!fresh) {
-        if (!memory_.lookup_since) {
-            memory_.lookup_since = now;
-            owner_.instances_.want_directory(instance_->meta.key);
-        }
-        return momentary("the list of connections is being read");
-    }
-    if (now >= *directory.read_at + slow_probe_interval) {
-        memory_.lookup_since = now;
-        owner_.instances_.want_directory(instance_->meta.key);
-    }
-    const std::string what =
-        object_->connection_name.empty() ? "spec.connectionID" : "spec.connectionName";
-    Outcome missing =
-        slow_probe(outcome(reason::connection_not_found,
-                           "Omni has no connection with this " + what + " that the key may see"));
-    return missing;
 }
 
 void Attempt::find_holdings() {
@@ -260,34 +222,6 @@ void Attempt::find_holdings() {
 
 // --- whether now -----------------------------------------------------------------------------
 
-Attempt::Step Attempt::check_dialect() {
-    const Directory& directory = instance_state_->directory;
-    const auto known = directory.by_id.find(target_.connection_id);
-    if (known != directory.by_id.end() && !known->second.deleted)
-        status_.dialect = printable(known->second.dialect, max_dialect_bytes);
-    if (memory_.not_found_at) {
-        const bool back = known != directory.by_id.end() && !known->second.deleted &&
-                          directory.read_at && *directory.read_at > *memory_.not_found_at;
-        if (!back && !directory.refused)
-            return look_up_connection();
-        memory_.not_found_at.reset();
-        memory_.lookup_since.reset();
-    }
-    if (!pending_.contains(Field::credential) || directory.refused)
-        return std::nullopt;
-    if (status_.dialect.empty()) {
-        if (known == directory.by_id.end() || known->second.deleted)
-            return look_up_connection();
-        // Omni told no dialect: nothing can be checked.
-    }
-    memory_.lookup_since.reset();
-    if (auto fits = omni::matches_dialect(object_->credential->kind, status_.dialect); !fits) {
-        problems_.push_back(outcome(reason::credential_kind_mismatch, fits.error().message));
-        pending_.erase(Field::credential);
-    }
-    return std::nullopt;
-}
-
 std::string Attempt::attempt_signature() const {
     std::string text = std::to_string(object_->meta.generation) + object_->reconcile_requested_at +
                        object_->force_requested_at + instance_state_->session_identity;
@@ -307,65 +241,73 @@ Attempt::Step Attempt::check_patience() {
         memory_.key_refused_at.reset();
     }
     if (memory_.key_refused_at) {
-        const auto& verified = instance_state_->key_verified_at;
-        if (!verified || *verified <= *memory_.key_refused_at) {
+        if (!(instance_state_->accepted_at() >= memory_.key_refused_at))
             return momentary("Omni refused; the key is being checked");
-        }
-        if (now < *memory_.key_refused_at + slow_probe_interval)
-            return slow_probe(outcome(reason::forbidden,
-                                      "the key is good, but may not change this connection; give "
-                                      "it Connection Admin there. " +
-                                          memory_.key_refused_message));
+        memory_.failure = outcome(reason::forbidden,
+                                  "the key is good, but may not change this connection; give it "
+                                  "Connection Admin there. " +
+                                      memory_.key_refused_message);
+        memory_.next_attempt = *memory_.key_refused_at + forbidden_probe_interval;
         memory_.key_refused_at.reset();
     }
-    if (!memory_.next_attempt || now >= *memory_.next_attempt)
+    // While the breaker is open, the one that tries next is found at the gate.
+    const bool tries_at_gate = instance_state_->session->account->gate.breaker_open() &&
+                               shape_of(memory_.failure.reason) == Shape::failing;
+    if (!memory_.next_attempt || now >= *memory_.next_attempt || tries_at_gate)
         return std::nullopt;
     Outcome waiting =
-        memory_.outcome.reason.empty()
+        memory_.failure.reason.empty()
             ? outcome(reason::progressing, "an attempt failed before; waiting to retry")
-            : memory_.outcome;
+            : memory_.failure;
     waiting.again = memory_.next_attempt;
     return waiting;
 }
 
-Outcome Attempt::slow_probe(Outcome outcome) const {
-    outcome.again = services_.runtime.now() + slow_probe_interval;
-    return outcome;
+Outcome Attempt::conclude() {
+    Outcome result = problems_.empty()
+                         ? in_step()
+                         // What a person must change is told before what heals by itself.
+                         : *std::ranges::max_element(problems_, {}, [](const Outcome& problem) {
+                               return static_cast<int>(problem.shape);
+                           });
+    const auto look_again = [&](std::optional<rt::TimePoint> when) {
+        if (when)
+            result.again = std::min(result.again.value_or(*when), *when);
+    };
+    for (const auto& [field, settling] : memory_.settling)
+        look_again(settling.due);
+    if (!object_->suspend && !instance_->suspend)
+        look_again(next_drift_check());
+    look_again(next_repush());
+    return result;
 }
 
-Outcome Attempt::conclude() {
-    std::optional<rt::TimePoint> settling_due;
-    for (const auto& [field, settling] : memory_.settling)
-        settling_due = std::min(settling_due.value_or(settling.due), settling.due);
-    if (!problems_.empty()) {
-        // What a person must change is told before what heals by itself.
-        Outcome worst = *std::ranges::max_element(
-            problems_, {}, [](const Outcome& o) { return static_cast<int>(o.shape); });
-        if (settling_due)
-            worst.again = std::min(worst.again.value_or(*settling_due), *settling_due);
-        return worst;
-    }
+Outcome Attempt::in_step() {
     memory_.pending_since.reset();
     memory_.failures = 0;
     memory_.next_attempt.reset();
-    if (settling_due) {
-        Outcome waiting = outcome(reason::progressing,
-                                  "sent; it is sent once more, since an earlier attempt went "
-                                  "unanswered and may still arrive");
-        waiting.again = settling_due;
-        return waiting;
-    }
+    if (!memory_.settling.empty())
+        return outcome(reason::progressing, "sent; it is sent once more, since an earlier attempt "
+                                            "went unanswered and may still arrive");
     if (object_->suspend)
         return outcome(reason::suspended, "spec.suspend is true; nothing waits to be sent");
-    Outcome done = outcome(reason::synced, "Omni holds what the spec and the Secret say");
-    if (object_->credential && object_->credential->repush_interval.count() > 0 &&
-        status_.applied.credential) {
-        const auto pushed = parse_rfc3339(status_.applied.credential->pushed_at);
-        const auto due =
-            pushed.value_or(services_.runtime.wall_now()) + object_->credential->repush_interval;
-        done.again = services_.runtime.now() + (due - services_.runtime.wall_now());
-    }
-    return done;
+    if (auto end = check_request())
+        return *end;
+    return outcome(reason::synced,
+                   memory_.drift.given_up()
+                       ? "Omni accepted what the spec and the Secret say, but tells another value "
+                         "of a setting each time it was set right; it is left alone"
+                       : "Omni holds what the spec and the Secret say");
+}
+
+std::optional<rt::TimePoint> Attempt::next_repush() const {
+    if (!object_->credential || object_->credential->repush_interval.count() == 0 ||
+        !status_.applied.credential)
+        return std::nullopt;
+    const auto wall_now = services_.runtime.wall_now();
+    const auto pushed = parse_rfc3339(status_.applied.credential->pushed_at);
+    const auto due = pushed.value_or(wall_now) + object_->credential->repush_interval;
+    return services_.runtime.now() + (due - wall_now);
 }
 
 } // namespace oco::reconcile

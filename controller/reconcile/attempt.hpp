@@ -35,17 +35,33 @@ class Attempt {
     // The status as this attempt leaves it, without conditions.
     [[nodiscard]] api::OmniConnection::Status take_status() { return std::move(status_); }
 
+    // Where it left its key to wait for a slot; null: nowhere.
+    [[nodiscard]] const std::shared_ptr<Account>& waits_at() const { return waits_at_; }
+
   private:
     // Takes the instance's state anew: false while it is not that of the present spec.
     [[nodiscard]] bool find_instance_state();
     [[nodiscard]] bool overtaken();
     [[nodiscard]] Outcome begin_anew() const;
+    void note_request();
     // Where: instance, rights, target, claims.
     Step find_instance();
     [[nodiscard]] Outcome instance_not_ready() const;
     Step find_target();
-    Step resolve_name();
     void find_holdings();
+    // What Omni's list tells (attempt_listing.cpp).
+    Step resolve_name();
+    void want_list(rt::TimePoint since, work::Errand errand);
+    Step look_up_connection();
+    [[nodiscard]] Outcome until_listed_otherwise(Outcome outcome);
+    [[nodiscard]] Outcome await_list(std::string message) const;
+    Step check_listing();
+    void check_dialect();
+    [[nodiscard]] bool has_settings() const;
+    void judge_drift();
+    void judge_drift_of(omni::Field field, bool differs);
+    [[nodiscard]] std::optional<rt::TimePoint> next_drift_check();
+    Step check_request();
     // What: the wanted values and which of them Omni lacks.
     asio::awaitable<void> examine_credential();
     void compare_credential(const kube::SecretRead& read, const SecretBytes& value);
@@ -53,23 +69,30 @@ class Attempt {
     void recall_rejection();
     [[nodiscard]] bool forced(omni::Field field) const;
     [[nodiscard]] bool differs(omni::Field field, const std::string& held_digest) const;
-    // Whether now: dialect, back-off, budget.
-    Step check_dialect();
-    Step look_up_connection();
+    // Whether now: suspension, back-off, budget.
+    Step check_suspension();
     asio::awaitable<void> prepare_credential();
     Step check_patience();
     // The PATCH.
     asio::awaitable<Outcome> push();
+    [[nodiscard]] std::string describe_accepted(omni::Field field) const;
     asio::awaitable<Result<void>> call(std::shared_ptr<Session> session, omni::Update update);
     omni::Update make_update(const FieldSet& fields);
+    // What its answer means (attempt_answer.cpp).
     bool counts_as_applied(omni::Field field);
+    void record_applied(omni::Field field, const std::string& now_text);
+    void announce_accepted(omni::Field field);
     void note_accepted(const FieldSet& fields);
     Outcome after_accepted(const FieldSet& fields);
     Outcome note_failed(const FieldSet& fields, const Error& error);
     Outcome note_refused(const FieldSet& fields, const Error& error);
-    Outcome retry_later(std::string_view reason, std::string message);
-    Outcome slow_probe(Outcome outcome) const;
+    Outcome retry_later(Outcome why, std::optional<std::chrono::seconds> at_least = {});
+    [[nodiscard]] work::Errand errand() const;
+    Step check_pace();
+    Outcome queued();
     Outcome conclude();
+    Outcome in_step();
+    [[nodiscard]] std::optional<rt::TimePoint> next_repush() const;
 
     [[nodiscard]] std::string attempt_signature() const;
 
@@ -89,6 +112,7 @@ class Attempt {
     std::optional<kube::SecretRead> read_;
     std::optional<omni::PreparedCredential> credential_;
     std::vector<Outcome> problems_; // of single fields; the others go on
+    std::shared_ptr<Account> waits_at_;
 };
 
 } // namespace oco::reconcile

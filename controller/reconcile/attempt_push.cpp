@@ -1,8 +1,6 @@
-// An Attempt's PATCH, and what its answer means.
-#include "base/log.hpp"
+// An Attempt's PATCH: its turn, and the request.
 #include "base/mutation.hpp"
 #include "reconcile/attempt.hpp"
-#include "rt/backoff.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -12,10 +10,10 @@ namespace {
 
 using omni::Field;
 
-constexpr rt::BackoffPolicy push_backoff{.first = std::chrono::seconds(1),
-                                         .longest = std::chrono::minutes(5)};
 // An attempt that is unanswered for longer is told in the status.
 constexpr rt::Duration silent_for = std::chrono::seconds(1);
+// The turn may come any moment; the gate wakes.
+constexpr rt::Duration shortest_wait = std::chrono::milliseconds(100);
 
 std::string_view push_result(const Error& error) {
     switch (error.kind) {
@@ -31,12 +29,6 @@ std::string_view push_result(const Error& error) {
     default:
         return error.sent == Sent::maybe && error.http_status == 0 ? "unknown" : "unavailable";
     }
-}
-
-// No answer, or one of a proxy that gave up on a server which may still be at work.
-bool may_land_late(const Error& error) {
-    return error.http_status == 0 || error.http_status == 408 || error.http_status == 502 ||
-           error.http_status == 504;
 }
 
 } // namespace
@@ -57,24 +49,63 @@ omni::Update Attempt::make_update(const FieldSet& fields) {
     return update;
 }
 
+work::Errand Attempt::errand() const {
+    if (std::ranges::all_of(choice_, [&](Field field) { return memory_.drift.corrects(field); }))
+        return work::Errand::drift_correction;
+    if (!choice_.contains(Field::credential))
+        return work::Errand::settings;
+    return status_.last_push_time.empty() ? work::Errand::new_object : work::Errand::rotation;
+}
+
+Attempt::Step Attempt::check_pace() {
+    const auto next = owner_.pace_.next(target_);
+    if (next <= services_.runtime.now())
+        return std::nullopt;
+    Outcome waiting = outcome(reason::rate_limited,
+                              "it changes very often: after " + std::to_string(PushPace::burst) +
+                                  " pushes in a row, one connection gets one every 5 seconds");
+    waiting.again = next;
+    return waiting;
+}
+
+// The key waits at the gate; why, and about how long.
+Outcome Attempt::queued() {
+    waits_at_ = instance_state_->session->account;
+    work::Gate& gate = waits_at_->gate;
+    const auto now = services_.runtime.now();
+    const auto turn = std::max(gate.estimate(object_->meta.key.str()), now + shortest_wait);
+    Outcome waiting =
+        gate.breaker_open()
+            ? outcome(reason::omni_unavailable,
+                      "requests for several connections failed in a row; one at a time is sent "
+                      "until Omni answers again, and then this")
+        : gate.paused_until() > now
+            ? outcome(reason::rate_limited, "Omni answered 429, too many requests: nothing is sent "
+                                            "with this key for a while")
+            : outcome(reason::rate_limited, "waiting for its turn: the key's requests per minute "
+                                            "are spent; status.nextAttemptTime is an estimate");
+    waiting.again = turn;
+    waiting.momentary = turn <= now + silent_for;
+    return waiting;
+}
+
 asio::awaitable<Outcome> Attempt::push() {
     const ObjectKey key = object_->meta.key;
     const auto session = instance_state_->session;
     if (session->host != target_.host) // nothing may go where the plan did not mean it to
         throw std::logic_error("the session is not the target's");
-    if (!owner_.in_flight_.enter(target_, key)) {
+    if (!owner_.in_flight_.enter(target_, key))
         co_return momentary("another field of the connection is being sent");
-    }
     const InFlightPass pass(owner_, target_);
-    const auto priority =
-        choice_.contains(Field::credential) ? work::Priority::credential : work::Priority::settings;
-    const auto slot = session->gate->enter(key.str(), priority,
-                                           [&owner = owner_, key] { owner.hooks_.again(key); });
-    if (!slot)
-        co_return outcome(reason::rate_limited,
-                          "waiting for a free slot of the key's requests per minute");
+    if (auto end = check_pace())
+        co_return *end;
+    work::Gate& gate = session->account->gate;
+    const auto grant = gate.enter({.key = key.str(), .group = key.ns, .errand = errand()},
+                                  [&owner = owner_, key] { owner.hooks_.again(key); });
+    if (!grant)
+        co_return queued();
     if (!services_.leadership.may_send() && !mutated("lease-unchecked")) {
-        session->gate->unused(*slot);
+        gate.give_back(*grant);
         Outcome waiting = momentary("the Lease must be renewed before sending");
         waiting.again = services_.runtime.now() + silent_for;
         co_return waiting;
@@ -91,6 +122,7 @@ asio::awaitable<Outcome> Attempt::push() {
         memory_.status = status_;
         co_await owner_.write_status(key, memory_);
     }
+    owner_.pace_.pushed(target_, services_.runtime.now());
     auto answer = co_await call(session, make_update(fields));
     memory_.in_flight.clear();
     std::optional<Error> failure;
@@ -98,7 +130,7 @@ asio::awaitable<Outcome> Attempt::push() {
         failure = answer.error();
     if (failure && failure->http_status == 0 && mutated("unknown-counts-as-applied"))
         failure.reset();
-    settle_slot(services_, *session->gate, *slot, failure, instance_->meta.key);
+    finish_request(services_, gate, *grant, failure, instance_->meta.key);
     for (const Field field : fields)
         services_.metrics.push(instance_->meta.key.str(), omni::name(field),
                                failure ? push_result(*failure) : "success");
@@ -109,25 +141,6 @@ asio::awaitable<Outcome> Attempt::push() {
         co_return note_failed(fields, *failure);
     note_accepted(fields);
     co_return after_accepted(fields);
-}
-
-// Fields that were left out of this PATCH had been refused together with it.
-Outcome Attempt::after_accepted(const FieldSet& fields) {
-    for (const Field field : culprit(pending_, fields, digests_, memory_.refusals))
-        memory_.refusals.add(combined_digest(digests_, {field}));
-    for (const Field field : fields)
-        pending_.erase(field);
-    if (pending_.empty())
-        return conclude();
-    const Choice rest = choose(pending_, digests_, memory_.refusals);
-    if (rest.send.empty()) {
-        status_.rejected = api::Rejected{.generation = object_->meta.generation,
-                                         .digest = combined_digest(digests_, rest.blocked)};
-        return outcome(reason::rejected, memory_.refusal_message);
-    }
-    Outcome more = momentary("sending the other fields");
-    more.again = services_.runtime.now();
-    return more;
 }
 
 // Runs the PATCH beside a clock: after a second without an answer the status says so.
@@ -162,149 +175,6 @@ asio::awaitable<Result<void>> Attempt::call(std::shared_ptr<Session> session, om
     while (!shared->result)
         co_await shared->done.wait();
     co_return *shared->result;
-}
-
-Outcome Attempt::retry_later(std::string_view reason, std::string message) {
-    ++memory_.failures;
-    memory_.next_attempt =
-        services_.runtime.now() + rt::backoff(services_.runtime, push_backoff, memory_.failures);
-    Outcome out = outcome(reason, std::move(message));
-    out.again = memory_.next_attempt;
-    return out;
-}
-
-// Whether a value that Omni just accepted stays: not while an earlier attempt with another value
-// may still land. Then it is sent again once that is over.
-bool Attempt::counts_as_applied(Field field) {
-    const std::string& digest = digests_.at(field);
-    const auto now = services_.runtime.now();
-    const auto settling = memory_.settling.find(field);
-    const bool settled = settling != memory_.settling.end() && settling->second.digest == digest &&
-                         now >= settling->second.due;
-    if (mutated("late-values-forgotten") && !memory_.settling.contains(field))
-        memory_.late.clear();
-    if (memory_.late.contest(field, digest, now) && !settled && !mutated("no-settling")) {
-        memory_.unknown.insert(field);
-        forget_applied(status_.applied, field);
-        memory_.settling[field] = {.digest = digest, .due = now + LateValues::may_land_for};
-        return false;
-    }
-    memory_.unknown.erase(field);
-    memory_.settling.erase(field);
-    return true;
-}
-
-void Attempt::note_accepted(const FieldSet& fields) {
-    const std::string now_text = format_rfc3339(services_.runtime.wall_now());
-    status_.last_push_time = now_text;
-    if (memory_.force_token != object_->force_requested_at) {
-        memory_.force_token = object_->force_requested_at;
-        memory_.forced.clear();
-    }
-    memory_.forced.insert(fields.begin(), fields.end());
-    if (fields.contains(Field::credential)) {
-        if (counts_as_applied(Field::credential))
-            status_.applied.credential =
-                api::AppliedCredential{.secret_name = object_->credential->secret.name,
-                                       .secret_key = object_->credential->secret.key,
-                                       .secret_uid = read_->meta.uid,
-                                       .secret_resource_version = read_->meta.resource_version,
-                                       .rotation_id = read_->rotation_id,
-                                       .digest = digests_.at(Field::credential),
-                                       .key_id = services_.digest_key.id,
-                                       .pushed_at = now_text};
-        if (memory_.secret_changed_at)
-            services_.metrics.rotation_latency(
-                ops::Seconds(services_.runtime.now() - *memory_.secret_changed_at));
-        memory_.secret_changed_at.reset();
-        owner_.writer_.record(object_->meta, kube::EventType::normal, "CredentialPushed", "Push",
-                              "Omni accepted the credential from Secret " + read_->meta.key.name +
-                                  ", version " + read_->meta.resource_version);
-        if (credential_->ends_in_newline)
-            owner_.writer_.record(object_->meta, kube::EventType::warning, "PasswordEndsInNewline",
-                                  "Push",
-                                  "the password in Secret " + read_->meta.key.name +
-                                      " ends in a line break, which was sent as part of it; "
-                                      "`echo -n` avoids that");
-    }
-    if (fields.contains(Field::base_role)) {
-        if (counts_as_applied(Field::base_role))
-            status_.applied.base_role =
-                api::AppliedBaseRole{.value = *object_->base_role, .pushed_at = now_text};
-        owner_.writer_.record(object_->meta, kube::EventType::normal, "BaseRoleUpdated", "Push",
-                              "Omni accepted base role " + *object_->base_role);
-    }
-    if (fields.contains(Field::environment_user_attribute)) {
-        if (counts_as_applied(Field::environment_user_attribute))
-            status_.applied.environment_user_attribute = api::AppliedEnvironmentUserAttribute{
-                .value = *object_->environment_user_attribute, .pushed_at = now_text};
-        owner_.writer_.record(object_->meta, kube::EventType::normal,
-                              "EnvironmentUserAttributeUpdated", "Push",
-                              "Omni accepted the environment user attribute");
-    }
-    status_.rejected.reset();
-    for (const Field field : fields)
-        log::info("pushed", {{"object", object_->meta.key.str()},
-                             {"field", std::string(omni::name(field))},
-                             {"host", target_.host},
-                             {"connection", target_.connection_id}});
-}
-
-Outcome Attempt::note_failed(const FieldSet& fields, const Error& error) {
-    if (error.sent == Sent::maybe) // Omni may hold either value now
-        for (const Field field : fields) {
-            forget_applied(status_.applied, field);
-            memory_.settling.erase(field);
-            if (may_land_late(error))
-                memory_.late.note(field, digests_.at(field), services_.runtime.now());
-        }
-    const auto now = services_.runtime.now();
-    switch (error.kind) {
-    case ErrorClass::refused:
-    case ErrorClass::invalid:
-        return note_refused(fields, error);
-    case ErrorClass::unauthorized:
-    case ErrorClass::forbidden: {
-        memory_.key_refused_at = now;
-        memory_.key_refused_message = error.message;
-        owner_.instances_.doubt_key(instance_->meta.key, error);
-        return momentary("Omni refused; the key is being checked");
-    }
-    case ErrorClass::not_found:
-        memory_.not_found_at = now;
-        memory_.lookup_since = now;
-        owner_.instances_.want_directory(instance_->meta.key);
-        if (object_->connection_id.empty())
-            status_.connection_id.clear(); // a name may mean another connection now
-        return retry_later(reason::connection_not_found,
-                           "Omni does not know the connection (any more), or the key may not see "
-                           "it. " +
-                               error.message);
-    case ErrorClass::rate_limited: {
-        Outcome limited = outcome(reason::rate_limited, error.message);
-        limited.again = now; // queues at the gate
-        return limited;
-    }
-    case ErrorClass::tls:
-        return retry_later(reason::tls_verification_failed, error.message);
-    default:
-        return retry_later(reason::omni_unavailable, error.message);
-    }
-}
-
-Outcome Attempt::note_refused(const FieldSet& fields, const Error& error) {
-    memory_.refusals.add(combined_digest(digests_, fields));
-    memory_.refusal_message = error.message;
-    const Choice next = choose(pending_, digests_, memory_.refusals);
-    if (!next.send.empty()) { // not all of it need be wrong
-        Outcome more = momentary("Omni refused the fields together; sending them "
-                                 "one by one");
-        more.again = services_.runtime.now();
-        return more;
-    }
-    status_.rejected = api::Rejected{.generation = object_->meta.generation,
-                                     .digest = combined_digest(digests_, next.blocked)};
-    return outcome(reason::rejected, error.message);
 }
 
 } // namespace oco::reconcile

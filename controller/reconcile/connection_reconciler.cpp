@@ -86,6 +86,7 @@ Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
     if (memory.uid == object.meta.uid)
         return memory;
     orphan(memory);
+    wait_only_at(object.meta.key, memory, nullptr);
     memory = {};
     memory.uid = object.meta.uid;
     memory.status = StatusWriter::adopt(object, memory.ledger, memory.announced);
@@ -97,16 +98,43 @@ Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
              {omni::Field::base_role, omni::Field::environment_user_attribute})
             forget_applied(memory.status.applied, setting);
     memory.generation = object.status.observed_generation;
-    memory.failures = static_cast<int>(object.status.failures);
-    // A restart goes on waiting where the last process left off, within reason.
-    if (const auto next = parse_rfc3339(object.status.next_attempt_time)) {
-        const rt::Duration left = *next - services_.runtime.wall_now();
-        memory.next_attempt =
-            services_.runtime.now() + std::clamp(left, rt::Duration::zero(), longest_backoff);
-        if (const auto* ready = kube::find_condition(object.status.conditions, "Ready"))
-            memory.outcome = outcome(ready->reason, ready->message);
-    }
+    recall_failures(object, memory);
+    recall_pace(object.status);
     return memory;
+}
+
+// A restart goes on waiting where the last process left off, within reason.
+void ConnectionReconciler::recall_failures(const api::OmniConnection& object,
+                                           Memory& memory) const {
+    memory.failures = static_cast<int>(object.status.failures);
+    const auto next = parse_rfc3339(object.status.next_attempt_time);
+    const auto* ready = kube::find_condition(object.status.conditions, "Ready");
+    // Of other waits, for a turn for instance, the time was an estimate.
+    const bool failed = memory.failures > 0 || (ready && ready->reason == reason::forbidden);
+    if (!next || !ready || !failed)
+        return;
+    const rt::Duration left = *next - services_.runtime.wall_now();
+    memory.next_attempt =
+        services_.runtime.now() + std::clamp(left, rt::Duration::zero(), longest_backoff);
+    memory.failure = outcome(ready->reason, ready->message);
+}
+
+// How often the process before sent to the connection is not known, only when it last did.
+void ConnectionReconciler::recall_pace(const api::OmniConnection::Status& status) {
+    const auto last = parse_rfc3339(status.last_push_time);
+    if (!last)
+        return;
+    const rt::Duration ago =
+        std::max<rt::Duration>(services_.runtime.wall_now() - *last, rt::Duration::zero());
+    if (ago < PushPace::burst * PushPace::interval)
+        pace_.assume_spent(status.applied.target, services_.runtime.now() - ago);
+}
+
+void ConnectionReconciler::wait_only_at(const ObjectKey& key, Memory& memory,
+                                        std::shared_ptr<Account> at) {
+    if (memory.waits_at && memory.waits_at != at)
+        memory.waits_at->gate.leave(key.str());
+    memory.waits_at = std::move(at);
 }
 
 asio::awaitable<void> ConnectionReconciler::reconcile(ObjectKey key) {
@@ -114,6 +142,7 @@ asio::awaitable<void> ConnectionReconciler::reconcile(ObjectKey key) {
     if (!object) {
         if (const auto known = memories_.find(key); known != memories_.end()) {
             orphan(known->second);
+            wait_only_at(key, known->second, nullptr);
             memories_.erase(known);
         }
         co_return;
@@ -122,6 +151,9 @@ asio::awaitable<void> ConnectionReconciler::reconcile(ObjectKey key) {
     Memory& memory = remember(*object);
     Attempt attempt(*this, object, memory);
     Outcome result = co_await attempt.run();
+    // What is over in a moment does not cost the key its place in the line.
+    if (attempt.waits_at() || !result.momentary)
+        wait_only_at(key, memory, attempt.waits_at());
     co_await finish(object, memory, attempt.take_status(), result);
     services_.metrics.reconciled("OmniConnection",
                                  result.shape == Shape::ready ? "success" : "failure",
@@ -153,7 +185,7 @@ ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object, 
     memory.generation = object->meta.generation;
     next.observed_generation = object->meta.generation;
     next.failures = memory.failures;
-    next.next_attempt_time = next_attempt_text(memory);
+    next.next_attempt_time = next_attempt_text(memory, result);
     if (!result.momentary) {
         next.last_handled_reconcile_at = object->reconcile_requested_at;
         if (result.shape == Shape::ready || result.shape == Shape::stalled)
@@ -172,13 +204,17 @@ ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object, 
         writer_.announce(object->meta, memory.announced, result);
 }
 
-std::string ConnectionReconciler::next_attempt_text(const Memory& memory) const {
+std::string ConnectionReconciler::next_attempt_text(const Memory& memory,
+                                                    const Outcome& result) const {
     const auto now = services_.runtime.now();
-    if (!memory.next_attempt || *memory.next_attempt <= now)
+    const auto next = memory.next_attempt                                 ? memory.next_attempt
+                      : result.shape != Shape::ready && !result.momentary ? result.again
+                                                                          : std::nullopt;
+    if (!next || *next <= now)
         return {};
     const auto wall_now = services_.runtime.wall_now();
-    const auto when = wall_now + std::chrono::duration_cast<std::chrono::system_clock::duration>(
-                                     *memory.next_attempt - now);
+    const auto when =
+        wall_now + std::chrono::duration_cast<std::chrono::system_clock::duration>(*next - now);
     const auto written = parse_rfc3339(memory.status.next_attempt_time);
     const bool close = written && *written > wall_now &&
                        std::chrono::abs(*written - when) <= next_attempt_tolerance;

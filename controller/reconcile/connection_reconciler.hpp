@@ -4,6 +4,7 @@
 
 #include "reconcile/instance_reconciler.hpp"
 #include "reconcile/memory.hpp"
+#include "reconcile/push_pace.hpp"
 #include "reconcile/status_writer.hpp"
 #include "reconcile/world.hpp"
 
@@ -71,9 +72,13 @@ class ConnectionReconciler {
     void adopt_orphans(const api::Target& target, Memory& memory);
 
     Memory& remember(const api::OmniConnection& object);
+    void recall_failures(const api::OmniConnection& object, Memory& memory) const;
+    void recall_pace(const api::OmniConnection::Status& status);
     asio::awaitable<void> finish(std::shared_ptr<const api::OmniConnection> object, Memory& memory,
                                  api::OmniConnection::Status next, Outcome result);
-    [[nodiscard]] std::string next_attempt_text(const Memory& memory) const;
+    [[nodiscard]] std::string next_attempt_text(const Memory& memory, const Outcome& result) const;
+    // The key waits for a slot at `at` (null: nowhere), and nowhere else.
+    static void wait_only_at(const ObjectKey& key, Memory& memory, std::shared_ptr<Account> at);
     // Writes memory.status, when it is time.
     asio::awaitable<bool> write_status(ObjectKey key, Memory& memory);
     // The object as last seen by the watch; null when it is gone, or another has its name.
@@ -90,6 +95,7 @@ class ConnectionReconciler {
     StatusWriter writer_;
     std::unordered_map<ObjectKey, Memory> memories_;
     InFlight in_flight_;
+    PushPace pace_;
     std::map<api::Target, LateValues> orphans_;
 };
 

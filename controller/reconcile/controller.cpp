@@ -11,7 +11,8 @@
 namespace oco::reconcile {
 namespace {
 
-constexpr std::size_t connection_workers = 32;
+// More than any one instance can keep waiting for Omni.
+constexpr std::size_t connection_workers = 128;
 constexpr std::size_t instance_workers = 8;
 // A spec is often applied together with its Secret: one PATCH then serves both.
 constexpr rt::Duration spec_settles = std::chrono::milliseconds(100);
@@ -232,7 +233,7 @@ asio::awaitable<void> Controller::take_over() {
 }
 
 void Controller::work() {
-    instances_->inherit(inherited_pushes());
+    instances_->inherit(spent_by_host());
     started_ = true;
     for (const auto& [key, object] : world_.instances.objects())
         instance_queue_->add(key);
@@ -242,11 +243,11 @@ void Controller::work() {
     tasks_.spawn(connection_queue_->run());
 }
 
-std::map<std::string, std::vector<rt::TimePoint>> Controller::inherited_pushes() const {
+std::map<std::string, std::vector<rt::TimePoint>> Controller::spent_by_host() const {
     std::map<std::string, std::vector<rt::TimePoint>> out;
     for (const auto& [key, object] : world_.connections.objects())
-        for (const auto pushed : recent_pushes(object->status, runtime_))
-            out[object->status.applied.target.host].push_back(pushed);
+        for (const auto until : spent_slots(object->status, runtime_))
+            out[object->status.applied.target.host].push_back(until);
     return out;
 }
 

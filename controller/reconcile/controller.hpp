@@ -65,7 +65,7 @@ class Controller {
     asio::awaitable<void> take_over();
     void work();
     asio::awaitable<void> record_rest();
-    [[nodiscard]] std::map<std::string, std::vector<rt::TimePoint>> inherited_pushes() const;
+    [[nodiscard]] std::map<std::string, std::vector<rt::TimePoint>> spent_by_host() const;
 
     rt::Runtime& runtime_;
     kube::Client& client_;

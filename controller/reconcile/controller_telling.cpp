@@ -26,12 +26,14 @@ ops::Snapshot Controller::snapshot() const {
         metrics_.leader(elector_->name(), elector_->may_work_for(rt::Duration::zero()));
     std::map<std::pair<std::string, std::string>, std::size_t> counts;
     std::map<ObjectKey, ops::Snapshot::Instance> instances;
-    for (const auto& [key, state] : instances_->states())
-        instances[key] = {
-            .instance = key.str(),
-            .rate_limit_remaining = state.session ? state.session->gate->remaining() : 0,
-            .breaker = state.outcome.reason == reason::unauthorized ? ops::Breaker::open
-                                                                    : ops::Breaker::closed};
+    for (const auto& [key, state] : instances_->states()) {
+        const bool held_back = state.outcome.reason == reason::unauthorized ||
+                               (state.session && state.session->account->gate.breaker_open());
+        instances[key] = {.instance = key.str(),
+                          .rate_limit_remaining =
+                              state.session ? state.session->account->gate.remaining() : 0,
+                          .breaker = held_back ? ops::Breaker::open : ops::Breaker::closed};
+    }
     for (const auto& [key, memory] : connections_->memories()) {
         const auto object = world_.connections.get(key);
         if (!object)

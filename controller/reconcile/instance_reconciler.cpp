@@ -25,19 +25,37 @@ std::string plural(std::size_t count, std::string_view noun) {
     return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
-Outcome refused_key(const api::OmniInstance& instance, InstanceState& state,
-                    const std::string& answer) {
-    state.usable = false;
-    return outcome(reason::unauthorized, "Omni refuses the API key; put a valid one into Secret " +
-                                             instance.meta.key.ns + "/" + instance.api_token.name +
-                                             ". " + answer);
-}
-
 bool key_or_rights(const Error& error) {
     return error.kind == ErrorClass::unauthorized || error.kind == ErrorClass::forbidden;
 }
 
+std::string gate_key(const ObjectKey& instance) {
+    return "instance " + instance.str();
+}
+
+work::Ending ending_of(const Error& error) {
+    if (error.http_status == 0)
+        return error.sent == Sent::no ? work::Ending::unsent : work::Ending::none;
+    if (error.kind == ErrorClass::rate_limited)
+        return work::Ending::rate_limited;
+    return error.kind == ErrorClass::unavailable ? work::Ending::failed : work::Ending::given;
+}
+
+template<class T>
+std::optional<Error> error_in(const Result<T>& result) {
+    return result.has_error() ? std::optional(result.error()) : std::nullopt;
+}
+
 } // namespace
+
+const Directory& InstanceState::directory() const {
+    static const Directory none;
+    return session ? session->account->directory : none;
+}
+
+std::optional<rt::TimePoint> InstanceState::accepted_at() const {
+    return session ? session->account->accepted_at : std::nullopt;
+}
 
 Outcome secret_outcome(const Error& error, const ObjectKey& secret) {
     switch (error.kind) {
@@ -60,22 +78,13 @@ Outcome missing_key_outcome(const ObjectKey& secret, const std::string& key) {
                                                      "\"; add it, or name another");
 }
 
-void settle_slot(Services& services, work::Gate& gate, work::RateBudget::Slot slot,
-                 const std::optional<Error>& error, const ObjectKey& instance) {
-    if (error && error->http_status == 0) {
-        if (error->sent == Sent::no)
-            gate.unused(slot); // no connection, or no trust in the peer
-        else
-            gate.unanswered(slot, services.runtime.now());
-        return;
-    }
-    gate.answered(slot);
-    if (error && error->kind == ErrorClass::rate_limited) {
+void finish_request(Services& services, work::Gate& gate, const work::Grant& grant,
+                    const std::optional<Error>& error, const ObjectKey& instance) {
+    services.metrics.rate_limit_wait(instance.str(), ops::Seconds(grant.waited));
+    if (error && error->kind == ErrorClass::rate_limited)
         services.metrics.rate_limited(instance.str());
-        gate.rate_limited(error->retry_after);
-    } else {
-        gate.accepted();
-    }
+    gate.finish(grant, error ? ending_of(*error) : work::Ending::given,
+                error ? error->retry_after : std::nullopt);
 }
 
 InstanceReconciler::InstanceReconciler(Services services, const World& world, rt::TaskGroup& tasks,
@@ -83,8 +92,8 @@ InstanceReconciler::InstanceReconciler(Services services, const World& world, rt
     : services_(services), world_(world), tasks_(tasks), hooks_(std::move(hooks)),
       writer_(services_, kube::resources::omni_instances, "OmniInstance", hooks_.again_at) {}
 
-void InstanceReconciler::inherit(std::map<std::string, std::vector<rt::TimePoint>> pushes_by_host) {
-    inherited_ = std::move(pushes_by_host);
+void InstanceReconciler::inherit(std::map<std::string, std::vector<rt::TimePoint>> spent_by_host) {
+    inherited_ = std::move(spent_by_host);
     reserved_until_ = services_.runtime.now() + reserve_for;
 }
 
@@ -99,16 +108,21 @@ const InstanceState* InstanceReconciler::find(const ObjectKey& key) const {
     return it == states_.end() ? nullptr : &it->second;
 }
 
-void InstanceReconciler::want_directory(const ObjectKey& key) {
-    if (const auto it = states_.find(key); it != states_.end()) {
-        it->second.directory_wanted = true;
-        hooks_.again(key);
+void InstanceReconciler::want_list(const ObjectKey& key, ListWish wish) {
+    const auto it = states_.find(key);
+    if (it == states_.end())
+        return;
+    if (const auto& other = it->second.list_wish) {
+        wish.since = std::max(wish.since, other->since);
+        wish.errand = std::min(wish.errand, other->errand); // a look-up is more urgent
     }
+    it->second.list_wish = wish;
+    hooks_.again(key);
 }
 
 void InstanceReconciler::doubt_key(const ObjectKey& key, const Error& answer) {
     if (const auto it = states_.find(key); it != states_.end()) {
-        it->second.key_doubted = true;
+        it->second.doubted_at = services_.runtime.now();
         it->second.key_called_invalid |= answer.kind == ErrorClass::unauthorized;
         hooks_.again(key);
     }
@@ -119,38 +133,58 @@ void InstanceReconciler::forget_backoff(const ObjectKey& key) {
         it->second.next_attempt.reset();
 }
 
+void InstanceReconciler::wake_sharing(const Account& account) {
+    for (const auto& [key, state] : states_)
+        if (state.session && state.session->account.get() == &account)
+            hooks_.again(key);
+}
+
+void InstanceReconciler::leave_gate(const ObjectKey& key, const InstanceState& state) {
+    if (state.session)
+        state.session->account->gate.leave(gate_key(key));
+}
+
 asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
     const Instance instance = world_.instances.get(key);
     if (!instance) {
-        if (states_.erase(key) != 0)
+        if (const auto known = states_.find(key); known != states_.end()) {
+            leave_gate(key, known->second);
+            states_.erase(known);
             services_.metrics.forget_instance(key.str());
+        }
         hooks_.changed(key);
         co_return;
     }
     const auto started = services_.runtime.now();
     InstanceState& state = states_[key];
     if (state.uid != instance->meta.uid) {
+        leave_gate(key, state);
         state = {};
         state.uid = instance->meta.uid;
         state.status = StatusWriter::adopt(*instance, state.ledger, state.announced);
         services_.metrics.add_instance(key.str());
     }
     const bool was_usable = state.usable;
-    const auto read_before = state.directory.read_at;
-    const auto verified_before = state.key_verified_at;
+    const auto list_before = state.directory().asked_at;
+    const auto accepted_before = state.accepted_at();
     const std::string said_before = state.outcome.reason + state.outcome.message;
-    state.outcome = co_await examine(instance, state);
+    state.examined = co_await examine(instance, state);
+    state.outcome = state.examined;
+    if (state.usable && state.session->account->gate.breaker_open())
+        state.outcome = outcome(reason::omni_unavailable,
+                                "requests for several connections failed in a row; one at a time "
+                                "is sent until Omni answers again");
     const bool new_spec =
         std::exchange(state.generation, instance->meta.generation) != instance->meta.generation;
     const bool news = new_spec || was_usable != state.usable ||
-                      read_before != state.directory.read_at ||
-                      verified_before != state.key_verified_at ||
+                      list_before != state.directory().asked_at ||
+                      accepted_before != state.accepted_at() ||
                       said_before != state.outcome.reason + state.outcome.message;
     if (news)
         hooks_.changed(key);
     co_await write_status(instance, state);
-    if (state.outcome.again)
-        hooks_.again_at(key, *state.outcome.again);
+    if (const auto again = std::exchange(state.examined.again, std::nullopt))
+        hooks_.again_at(key, *again);
     services_.metrics.reconciled("OmniInstance",
                                  state.outcome.shape == Shape::ready ? "success" : "failure",
                                  ops::Seconds(services_.runtime.now() - started));
@@ -167,108 +201,177 @@ asio::awaitable<Outcome> InstanceReconciler::examine(Instance instance, Instance
             problem->again = services_.runtime.now() + reread_after;
         co_return *problem;
     }
-    const bool due = !state.usable || state.directory_wanted || state.key_doubted;
-    if (!due)
-        co_return state.outcome;
+    const Account& account = *state.session->account;
+    if (!state.doubted_at && account.refused_at > account.accepted_at) // another instance was told
+        state.doubted_at = *account.refused_at - rt::Duration(1);
+    const auto& asked_at = account.directory.asked_at;
+    if (state.list_wish && asked_at && *asked_at >= state.list_wish->since)
+        state.list_wish.reset();
+    if (state.usable && !state.list_wish && !state.doubted_at)
+        co_return state.examined;
     if (state.next_attempt && services_.runtime.now() < *state.next_attempt) {
-        Outcome same = state.outcome;
+        Outcome same = state.examined;
         same.again = state.next_attempt;
         co_return same;
     }
-    if (state.key_doubted || state.outcome.reason == reason::unauthorized)
-        co_return co_await ask_whoami(instance, state);
-    co_return co_await verify(instance, state);
+    if (state.doubted_at)
+        co_return co_await settle_doubt(instance, state);
+    co_return co_await read_list(instance, state);
 }
 
-asio::awaitable<Outcome> InstanceReconciler::verify(Instance instance, InstanceState& state) {
+std::optional<work::Grant> InstanceReconciler::enter_gate(const ObjectKey& key,
+                                                          const InstanceState& state,
+                                                          work::Errand errand) {
+    // A group of their own: they do not wait for the pushes of a namespace.
+    return state.session->account->gate.enter({.key = gate_key(key), .group = "", .errand = errand},
+                                              [this, key] { hooks_.again(key); });
+}
+
+// An instance in use does not suffer from a read that waits.
+Outcome InstanceReconciler::no_slot(const ObjectKey& key, InstanceState& state) const {
+    if (state.usable)
+        return state.examined;
+    Outcome waiting =
+        outcome(reason::rate_limited, "waiting for a free slot of the key's requests per minute");
+    waiting.again = state.session->account->gate.estimate(gate_key(key));
+    return waiting;
+}
+
+asio::awaitable<Outcome> InstanceReconciler::read_list(Instance instance, InstanceState& state) {
     const ObjectKey key = instance->meta.key;
     const auto session = state.session;
-    const auto slot = session->gate->enter("instance " + key.str(), work::Priority::credential,
-                                           [this, key] { hooks_.again(key); });
-    if (!slot)
-        co_return outcome(reason::rate_limited,
-                          "waiting for a free slot of the key's requests per minute");
-    const bool list_refused = state.directory.refused;
-    state.directory_wanted = false;
+    Account& account = *session->account;
+    const ListWish wish = state.list_wish.value_or(ListWish{.since = services_.runtime.now()});
+    const auto grant = enter_gate(key, state, state.usable ? wish.errand : work::Errand::lookup);
+    if (!grant)
+        co_return no_slot(key, state);
+    const auto asked_at = services_.runtime.now();
     auto list = co_await session->omni.list_connections();
-    settle_slot(services_, *session->gate, *slot,
-                list.has_error() ? std::optional(list.error()) : std::nullopt, key);
+    finish_request(services_, account.gate, *grant, error_in(list), key);
     if (session != state.session)
-        co_return state.outcome; // another key meanwhile: its own reconcile follows
+        co_return state.examined; // another key meanwhile: its own reconcile follows
     const auto now = services_.runtime.now();
-    if (!list) {
-        const bool unreadable =
-            key_or_rights(list.error()) || list.error().kind == ErrorClass::not_found;
-        if (unreadable) {
-            state.directory = {.by_id = {}, .read_at = now, .refused = true};
-            if (list_refused && state.usable)
-                co_return state.outcome;
-            co_return co_await ask_whoami(instance, state);
-        }
-        co_return failed(state, list.error());
+    if (list)
+        co_return listed(state, std::move(*list), asked_at);
+    const Error error = list.error();
+    if (error.kind == ErrorClass::unauthorized) { // as good as an answer of whoami
+        account.asked_at = account.refused_at = now;
+        account.refusal = error.message;
+        co_return key_refused(*instance, state);
     }
-    state.directory = {.by_id = {}, .read_at = now, .refused = false};
-    for (auto& info : *list) {
+    if (error.kind != ErrorClass::forbidden && error.kind != ErrorClass::not_found)
+        co_return failed(state, error);
+    account.directory = {.by_id = {}, .asked_at = asked_at, .refused = true};
+    state.list_wish.reset();
+    state.doubted_at = now;
+    co_return co_await settle_doubt(instance, state);
+}
+
+Outcome InstanceReconciler::listed(InstanceState& state,
+                                   std::vector<omni::ConnectionInfo> connections,
+                                   rt::TimePoint asked_at) {
+    Account& account = *state.session->account;
+    account.directory = {.by_id = {}, .asked_at = asked_at, .refused = false};
+    for (auto& info : connections) {
         const std::string id = info.id;
-        state.directory.by_id.insert_or_assign(id, std::move(info));
+        account.directory.by_id.insert_or_assign(id, std::move(info));
     }
+    account.accepted_at = services_.runtime.now();
+    if (state.list_wish && state.list_wish->since <= asked_at)
+        state.list_wish.reset();
     state.usable = true;
-    state.key_verified_at = now;
     state.failures = 0;
     state.next_attempt.reset();
-    co_return outcome(reason::synced, "the key is accepted; it sees " +
-                                          plural(state.directory.by_id.size(), "connection"));
+    Outcome good =
+        outcome(reason::synced, "the key is accepted; it sees " +
+                                    plural(account.directory.by_id.size(), "connection"));
+    if (state.list_wish) // somebody wished for a later one meanwhile
+        good.again = services_.runtime.now();
+    return good;
+}
+
+// Whether the key is good: by what Omni said since it was doubted, to whichever instance that
+// shares the key, or by asking. One question a minute is enough for a key; until its answer a 401
+// is believed.
+asio::awaitable<Outcome> InstanceReconciler::settle_doubt(Instance instance, InstanceState& state) {
+    const Account& account = *state.session->account;
+    const bool accepted = account.accepted_at > state.doubted_at;
+    const bool refused = account.refused_at > state.doubted_at;
+    if (accepted && account.accepted_at >= account.refused_at)
+        co_return co_await key_accepted(instance, state);
+    if (refused)
+        co_return key_refused(*instance, state);
+    if (account.asked_at && services_.runtime.now() < *account.asked_at + whoami_interval) {
+        if (state.key_called_invalid)
+            co_return key_refused(*instance, state);
+        Outcome same = state.examined;
+        same.again = *account.asked_at + whoami_interval;
+        co_return same;
+    }
+    co_return co_await ask_whoami(instance, state);
 }
 
 asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, InstanceState& state) {
     const ObjectKey key = instance->meta.key;
     const auto session = state.session;
-    const auto now = services_.runtime.now();
-    if (state.last_whoami && now < *state.last_whoami + whoami_interval) {
-        // One question a minute is enough for a key. Until then a 401 is believed.
-        Outcome same = state.key_called_invalid ? refused_key(*instance, state, "") : state.outcome;
-        same.again = *state.last_whoami + whoami_interval;
-        co_return same;
+    Account& account = *session->account;
+    const auto grant = enter_gate(key, state, work::Errand::lookup);
+    if (!grant && state.key_called_invalid) {
+        Outcome believed = key_refused(*instance, state);
+        believed.again.reset(); // the gate wakes
+        co_return believed;
     }
-    const auto slot = session->gate->enter("instance " + key.str(), work::Priority::credential,
-                                           [this, key] { hooks_.again(key); });
-    if (!slot)
-        co_return outcome(reason::rate_limited,
-                          "waiting for a free slot of the key's requests per minute");
-    state.last_whoami = now;
+    if (!grant)
+        co_return no_slot(key, state);
+    account.asked_at = services_.runtime.now();
     auto answer = co_await session->omni.whoami();
-    settle_slot(services_, *session->gate, *slot,
-                answer.has_error() ? std::optional(answer.error()) : std::nullopt, key);
+    finish_request(services_, account.gate, *grant, error_in(answer), key);
     if (session != state.session)
-        co_return state.outcome;
-    if (answer) {
-        state.key_doubted = state.key_called_invalid = false;
-        state.key_verified_at = services_.runtime.now();
-        state.failures = 0;
-        state.next_attempt.reset();
-        if (!state.usable && !state.directory.refused)
-            co_return co_await verify(instance, state);
-        state.usable = true;
-        co_return outcome(reason::synced,
-                          state.directory.refused
-                              ? "the key is accepted, but may not list connections: dialects "
-                                "cannot be checked"
-                              : "the key is accepted");
-    }
-    if (!key_or_rights(answer.error()))
+        co_return state.examined;
+    if (!answer && !key_or_rights(answer.error()))
         co_return failed(state, answer.error());
-    state.key_doubted = false;
-    Outcome refused = refused_key(*instance, state, answer.error().message);
-    refused.again = services_.runtime.now() + whoami_interval;
-    state.next_attempt = refused.again;
-    co_return refused;
+    (answer ? account.accepted_at : account.refused_at) = services_.runtime.now();
+    account.refusal = answer ? "" : answer.error().message;
+    wake_sharing(account);
+    if (!answer)
+        co_return key_refused(*instance, state);
+    co_return co_await key_accepted(instance, state);
+}
+
+asio::awaitable<Outcome> InstanceReconciler::key_accepted(Instance instance, InstanceState& state) {
+    const bool list_refused = state.directory().refused;
+    state.doubted_at.reset();
+    state.key_called_invalid = false;
+    state.failures = 0;
+    state.next_attempt.reset();
+    if (!state.usable && !list_refused)
+        co_return co_await read_list(instance, state);
+    state.usable = true;
+    co_return outcome(reason::synced, list_refused
+                                          ? "the key is accepted, but may not list connections: "
+                                            "dialects cannot be checked"
+                                          : "the key is accepted");
+}
+
+Outcome InstanceReconciler::key_refused(const api::OmniInstance& instance, InstanceState& state) {
+    Account& account = *state.session->account;
+    const auto now = services_.runtime.now();
+    if (account.directory.refused) // not for want of rights
+        account.directory = {};
+    state.usable = false;
+    state.doubted_at = now;
+    Outcome refused =
+        outcome(reason::unauthorized, "Omni refuses the API key; put a valid one into Secret " +
+                                          instance.meta.key.ns + "/" + instance.api_token.name +
+                                          ". " + account.refusal);
+    refused.again = account.asked_at.value_or(now) + whoami_interval;
+    return refused;
 }
 
 Outcome InstanceReconciler::failed(InstanceState& state, const Error& error) {
-    if (!state.usable || state.directory.read_at)
-        state.directory_wanted = true; // what failed is still to be done
     if (error.kind == ErrorClass::rate_limited) {
-        Outcome limited = outcome(reason::rate_limited, error.message);
+        Outcome limited =
+            state.usable ? state.examined : outcome(reason::rate_limited, error.message);
         limited.again = services_.runtime.now() + std::chrono::seconds(1);
         return limited;
     }

@@ -14,28 +14,38 @@
 
 namespace oco::reconcile {
 
+struct ListWish {
+    rt::TimePoint since{};
+    work::Errand errand = work::Errand::lookup; // or drift_list
+};
+
 struct InstanceState {
     std::string uid;
     std::int64_t generation = 0;      // of the spec that all this belongs to
     api::OmniInstance::Status status; // written, or about to be; without conditions of others
     StatusLedger ledger;
     Announced announced;
-    Outcome outcome = {.reason = std::string(reason::progressing), .message = "not looked at yet"};
+    // Of the key and of what it may read; and what is told, which is also about the pushes.
+    Outcome examined = {.reason = std::string(reason::progressing), .message = "not looked at yet"};
+    Outcome outcome = examined;
     std::shared_ptr<Session> session; // null until the key could be read
     std::string session_identity;     // of what the session was made
     bool usable = false;              // the key was accepted, and nothing speaks against it since
-    Directory directory;
-    std::optional<rt::TimePoint> key_verified_at;
 
-    // Wishes of the connections, fulfilled by the next reconcile.
-    bool directory_wanted = false;
-    bool key_doubted = false;        // a PATCH was answered 401 or 403
-    bool key_called_invalid = false; // and it was a 401, which names the key, not its rights
+    std::optional<ListWish> list_wish; // of the connections
+    // Since when it is a question whether the key is good: a PATCH was answered 401 or 403, or
+    // the key was refused. Only a later answer settles it.
+    std::optional<rt::TimePoint> doubted_at;
+    bool key_called_invalid = false; // by a 401, which names the key and not its rights
 
     std::optional<rt::TimePoint> count_written; // status.connections
-    std::optional<rt::TimePoint> last_whoami;
     std::optional<rt::TimePoint> next_attempt;
     int failures = 0;
+
+    // Empty while there is no session.
+    [[nodiscard]] const Directory& directory() const;
+    // When Omni last accepted the key.
+    [[nodiscard]] std::optional<rt::TimePoint> accepted_at() const;
 };
 
 class InstanceReconciler {
@@ -50,8 +60,9 @@ class InstanceReconciler {
 
     asio::awaitable<void> reconcile(ObjectKey key);
 
-    // This process begins to lead: what others sent a short while ago counts in the budgets.
-    void inherit(std::map<std::string, std::vector<rt::TimePoint>> pushes_by_host);
+    // This process begins to lead: the slots that others used a short while ago, by host, as
+    // spent_slots() has them.
+    void inherit(std::map<std::string, std::vector<rt::TimePoint>> spent_by_host);
 
     // As ConnectionReconciler has it.
     void status_delivered(const api::OmniInstance& object);
@@ -63,7 +74,8 @@ class InstanceReconciler {
         return states_;
     }
 
-    void want_directory(const ObjectKey& key);
+    // Some connection needs a list that is read at `since` or later.
+    void want_list(const ObjectKey& key, ListWish wish);
     void doubt_key(const ObjectKey& key, const Error& answer);
     // The instance's Secret changed: a refused key may be good now.
     void forget_backoff(const ObjectKey& key);
@@ -74,14 +86,26 @@ class InstanceReconciler {
     asio::awaitable<Outcome> examine(Instance instance, InstanceState& state);
     asio::awaitable<std::optional<Outcome>> prepare_session(Instance instance,
                                                             InstanceState& state);
-    asio::awaitable<Outcome> verify(Instance instance, InstanceState& state);
+    asio::awaitable<Outcome> read_list(Instance instance, InstanceState& state);
+    asio::awaitable<Outcome> settle_doubt(Instance instance, InstanceState& state);
     asio::awaitable<Outcome> ask_whoami(Instance instance, InstanceState& state);
+    asio::awaitable<Outcome> key_accepted(Instance instance, InstanceState& state);
+    std::optional<work::Grant> enter_gate(const ObjectKey& key, const InstanceState& state,
+                                          work::Errand errand);
+    Outcome no_slot(const ObjectKey& key, InstanceState& state) const;
+    Outcome listed(InstanceState& state, std::vector<omni::ConnectionInfo> connections,
+                   rt::TimePoint asked_at);
+    Outcome key_refused(const api::OmniInstance& instance, InstanceState& state);
     Outcome failed(InstanceState& state, const Error& error);
     asio::awaitable<void> write_status(Instance instance, InstanceState& state);
-    std::shared_ptr<work::Gate> gate_of(const api::OmniInstance& instance, const BaseUrl& url,
-                                        const SecretBytes& token);
 
-    void apply_limit(work::Gate& gate);
+    std::shared_ptr<Account> account_of(const api::OmniInstance& instance, const BaseUrl& url,
+                                        const SecretBytes& token);
+    void apply_limit(Account& account);
+    void forget_unused_accounts();
+    // Of all instances that share it.
+    void wake_sharing(const Account& account);
+    void leave_gate(const ObjectKey& key, const InstanceState& state);
 
     Services services_;
     const World& world_;
@@ -89,9 +113,8 @@ class InstanceReconciler {
     Hooks hooks_;
     StatusWriter writer_;
     std::unordered_map<ObjectKey, InstanceState> states_;
-    // By host and token: instances that share a key share its budget.
-    std::map<std::string, std::shared_ptr<work::Gate>> gates_;
-    std::map<std::string, std::vector<rt::TimePoint>> inherited_; // pushes, by host
+    std::map<std::string, std::shared_ptr<Account>> accounts_; // by host and token
+    std::map<std::string, std::vector<rt::TimePoint>> inherited_;
     rt::TimePoint reserved_until_{};
 };
 
@@ -99,8 +122,8 @@ class InstanceReconciler {
 Outcome secret_outcome(const Error& error, const ObjectKey& secret);
 Outcome missing_key_outcome(const ObjectKey& secret, const std::string& key);
 
-// After an answer (or none): the budget's slot, the pause after a 429, and the metric.
-void settle_slot(Services& services, work::Gate& gate, work::RateBudget::Slot slot,
-                 const std::optional<Error>& error, const ObjectKey& instance);
+// After an answer (or none): tells the gate, and the metrics.
+void finish_request(Services& services, work::Gate& gate, const work::Grant& grant,
+                    const std::optional<Error>& error, const ObjectKey& instance);
 
 } // namespace oco::reconcile

@@ -53,7 +53,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_session(Inst
     const std::string identity =
         fingerprint(instance->base_url + '\0' + fingerprint(token.expose()) + '\0' + ca_pem);
     if (state.session && state.session_identity == identity) {
-        apply_limit(*state.session->gate);
+        apply_limit(*state.session->account);
         co_return std::nullopt;
     }
     rt::Endpoint endpoint{.host = url->host, .port = url->port};
@@ -65,50 +65,70 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_session(Inst
         endpoint.tls = *tls;
         endpoint.proxy = services_.settings.proxies.proxy_for(url->host, url->port);
     }
+    leave_gate(instance->meta.key, state);
     state.session = std::make_shared<Session>(
         services_.runtime, url->label(), std::move(endpoint), services_.settings.user_agent, token,
-        gate_of(*instance, *url, token),
+        account_of(*instance, *url, token),
         [&metrics = services_.metrics,
          name = instance->meta.key.str()](std::string_view method, int code, rt::Duration took) {
             metrics.omni_request(name, method, code, ops::Seconds(took));
         });
     state.session_identity = identity;
-    apply_limit(*state.session->gate);
+    apply_limit(*state.session->account);
+    forget_unused_accounts();
     state.usable = false;
-    state.directory = {};
-    state.key_verified_at.reset();
-    state.last_whoami.reset();
+    state.list_wish.reset();
     state.next_attempt.reset();
-    state.key_doubted = state.key_called_invalid = false;
+    state.doubted_at.reset();
+    state.key_called_invalid = false;
     state.failures = 0;
-    state.outcome = outcome(reason::progressing, "the key is being checked");
+    state.examined = state.outcome = outcome(reason::progressing, "the key is being checked");
     co_return std::nullopt;
 }
 
-std::shared_ptr<work::Gate> InstanceReconciler::gate_of(const api::OmniInstance& instance,
+std::shared_ptr<Account> InstanceReconciler::account_of(const api::OmniInstance& instance,
                                                         const BaseUrl& url,
                                                         const SecretBytes& token) {
-    auto& gate = gates_[url.label() + " " + fingerprint(token.expose())];
-    if (!gate) {
-        gate = std::make_shared<work::Gate>(services_.runtime,
-                                            static_cast<int>(instance.requests_per_minute));
-        gate->inherit(inherited_[url.label()], reserved_until_);
-        tasks_.spawn(gate->run());
+    const std::string label = url.label() + " " + fingerprint(token.expose());
+    auto& account = accounts_[label];
+    if (!account) {
+        account = std::make_shared<Account>(
+            services_.runtime, static_cast<int>(instance.requests_per_minute), [this, label] {
+                if (const auto it = accounts_.find(label); it != accounts_.end())
+                    wake_sharing(*it->second);
+            });
+        account->gate.inherit(inherited_[url.label()], reserved_until_);
+        constexpr auto run_gate = [](std::shared_ptr<Account> its) -> asio::awaitable<void> {
+            co_await its->gate.run();
+        };
+        tasks_.spawn(run_gate(account));
     }
-    return gate;
+    return account;
 }
 
 // Of instances that share a key, the lowest limit applies.
-void InstanceReconciler::apply_limit(work::Gate& gate) {
+void InstanceReconciler::apply_limit(Account& account) {
     std::optional<std::int64_t> lowest;
     for (const auto& [key, state] : states_) {
         const Instance instance = world_.instances.get(key);
-        if (instance && state.session && state.session->gate.get() == &gate)
+        if (instance && state.session && state.session->account.get() == &account)
             lowest = std::min(lowest.value_or(instance->requests_per_minute),
                               instance->requests_per_minute);
     }
     if (lowest)
-        gate.set_limit(static_cast<int>(*lowest));
+        account.gate.set_limit(static_cast<int>(*lowest));
+}
+
+// Keys that were rotated away, once nothing they have spent counts any more.
+void InstanceReconciler::forget_unused_accounts() {
+    std::erase_if(accounts_, [](const auto& entry) {
+        const auto& account = entry.second;
+        // This map and the task that runs the gate.
+        if (account.use_count() > 2 || !account->gate.idle())
+            return false;
+        account->gate.close();
+        return true;
+    });
 }
 
 } // namespace oco::reconcile

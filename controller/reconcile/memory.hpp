@@ -2,12 +2,15 @@
 #pragma once
 
 #include "api/omni_connection.hpp"
+#include "reconcile/drift.hpp"
 #include "reconcile/late_values.hpp"
 #include "reconcile/outcome.hpp"
 #include "reconcile/plan.hpp"
+#include "reconcile/session.hpp"
 #include "reconcile/status_writer.hpp"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -46,6 +49,7 @@ struct Memory {
     std::string attempt;
     int failures = 0;
     std::optional<rt::TimePoint> next_attempt;
+    Outcome failure; // why there is a next attempt
 
     // The version of the Secret that was read, while the watch has not told of it: the watch, and
     // with it the API server's cache, may still be at an older one.
@@ -58,7 +62,11 @@ struct Memory {
     std::string key_refused_message;
     std::optional<rt::TimePoint> not_found_at; // Omni did not know the connection
     std::optional<rt::TimePoint> lookup_since; // waits for a list read after this
-    std::string request_seen; // the reconcile request that a fresh list was read for
+    std::string request_seen;                  // the newest reconcile request
+    std::optional<rt::TimePoint> requested_at; // it still waits for a list read after this
+    Drift drift;
+    // Where the key waits for a slot; null: nowhere.
+    std::shared_ptr<Account> waits_at;
 
     std::optional<rt::TimePoint> pending_since;     // something wanted is not in Omni yet
     std::optional<rt::TimePoint> secret_changed_at; // observed, and not accepted yet

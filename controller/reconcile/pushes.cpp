@@ -13,8 +13,8 @@ constexpr rt::Duration cut_off = std::chrono::seconds(1);
 
 } // namespace
 
-std::vector<rt::TimePoint> recent_pushes(const api::OmniConnection::Status& status,
-                                         const rt::Runtime& runtime) {
+std::vector<rt::TimePoint> spent_slots(const api::OmniConnection::Status& status,
+                                       const rt::Runtime& runtime) {
     std::set<std::string> texts{status.last_push_time};
     const auto& applied = status.applied;
     if (applied.credential)
@@ -29,8 +29,10 @@ std::vector<rt::TimePoint> recent_pushes(const api::OmniConnection::Status& stat
             const rt::Duration ago = std::max<rt::Duration>(runtime.wall_now() - *pushed - cut_off,
                                                             rt::Duration::zero());
             if (ago < work::RateBudget::window)
-                out.push_back(runtime.now() - ago);
+                out.push_back(runtime.now() - ago + work::RateBudget::window);
         }
+    if (!status.unanswered.empty())
+        out.push_back(runtime.now() + work::RateBudget::unanswered_window);
     return out;
 }
 

@@ -8,10 +8,11 @@
 
 namespace oco::reconcile {
 
-// When requests for this object were answered, as late as it may have been, on the monotonic clock;
-// of the last minute only. What one PATCH pushed is one request. A time in the future (another
-// machine's clock) counts as now.
-std::vector<rt::TimePoint> recent_pushes(const api::OmniConnection::Status& status,
-                                         const rt::Runtime& runtime);
+// The ends of the budget's slots that were used for this object, as late as they may be, on the
+// monotonic clock; those that are over are left out. What one PATCH pushed is one request. A time
+// in the future (another machine's clock) counts as now. An attempt that went unanswered may have
+// been sent just now.
+std::vector<rt::TimePoint> spent_slots(const api::OmniConnection::Status& status,
+                                       const rt::Runtime& runtime);
 
 } // namespace oco::reconcile

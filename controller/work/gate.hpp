@@ -1,70 +1,117 @@
-// The queue in front of a RateBudget. Nobody blocks here: who finds no free slot leaves a key, and
-// is woken to come back, with a slot set aside, when it is their turn.
+// All that stands between a wanted request and Omni's limits and failures: the budget, the turns of
+// those who wait for it, and the circuit breaker. Nobody blocks here: who finds no free slot leaves
+// a key, and is woken to come back, with a slot set aside, when it is their turn.
 #pragma once
 
 #include "rt/event.hpp"
+#include "work/circuit_breaker.hpp"
 #include "work/rate_budget.hpp"
+#include "work/turns.hpp"
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 namespace oco::work {
 
-// Lower goes first.
-enum class Priority { credential, settings, background };
+// The right to send one request. To be given to finish() or to give_back().
+struct Grant {
+    RateBudget::Slot slot = 0;
+    std::string key;
+    Errand errand = Errand::settings;
+    rt::Duration waited{};
+    bool probe = false; // of the circuit breaker
+};
+
+// What became of a request.
+enum class Ending {
+    given,        // answered by Omni
+    failed,       // answered, but by a failure: 5xx and the like
+    rate_limited, // 429
+    none,         // not answered
+    unsent,       // no connection
+};
 
 class Gate {
   public:
     using Wake = std::function<void()>;
 
-    Gate(rt::Runtime& runtime, int requests_per_minute)
-        : runtime_(runtime), budget_(requests_per_minute), changed_(runtime) {}
+    // `breaker_changed` is told when the circuit breaker has opened or closed.
+    Gate(rt::Runtime& runtime, int requests_per_minute, std::function<void()> breaker_changed)
+        : runtime_(runtime), budget_(requests_per_minute),
+          breaker_changed_(std::move(breaker_changed)), changed_(runtime) {}
 
-    // A slot, or nullopt: then `wake` is called once when one is set aside for `key`.
-    std::optional<RateBudget::Slot> enter(const std::string& key, Priority priority, Wake wake);
+    // A grant, or nullopt: then `wake` is called once when one is set aside for the key. A key
+    // waits once, with its latest wish, and keeps its place in the line.
+    std::optional<Grant> enter(Wish wish, Wake wake);
     // `key` needs no slot any more.
     void leave(const std::string& key);
 
-    void answered(RateBudget::Slot slot);
-    void unanswered(RateBudget::Slot slot, rt::TimePoint deadline);
-    void unused(RateBudget::Slot slot);
-    // 429: pauses for `retry_after`, or for a growing, jittered time.
-    void rate_limited(std::optional<std::chrono::seconds> retry_after);
-    void accepted(); // an answer other than 429
+    // `retry_after` of a 429.
+    void finish(const Grant& grant, Ending ending,
+                std::optional<std::chrono::seconds> retry_after = std::nullopt);
+    // It was not used.
+    void give_back(const Grant& grant);
 
     void set_limit(int requests_per_minute);
 
     // Once, before the first enter(): see RateBudget.
-    void inherit(const std::vector<rt::TimePoint>& answered, rt::TimePoint reserved_until) {
-        budget_.inherit(answered, reserved_until);
+    void inherit(const std::vector<rt::TimePoint>& busy_until, rt::TimePoint reserved_until) {
+        budget_.inherit(busy_until, reserved_until);
     }
 
     [[nodiscard]] int remaining() { return budget_.free(runtime_.now()); }
 
-    // When the next slot may come free: an estimate for people.
-    [[nodiscard]] rt::TimePoint next_slot() { return budget_.next_change(runtime_.now()); }
+    int limit_() { return budget_.limit(runtime_.now()); }
+    [[nodiscard]] bool breaker_open() const { return breaker_.open(); }
 
-    // Hands out slots as they come free, until cancelled.
+    // 429: until when nothing is sent; in the past if there is no such pause.
+    [[nodiscard]] rt::TimePoint paused_until() const { return budget_.paused_until(); }
+
+    // About when a key that waits has its turn: for people.
+    [[nodiscard]] rt::TimePoint estimate(const std::string& key);
+
+    // Nobody waits, and nothing would be forgotten with it.
+    [[nodiscard]] bool idle();
+
+    // Hands out slots as they come free, until closed or cancelled.
     asio::awaitable<void> run();
 
-  private:
-    // By priority, then by arrival.
-    using Order = std::pair<Priority, std::uint64_t>;
+    void close() {
+        closed_ = true;
+        changed_.notify();
+    }
 
-    void hand_out();
-    // Slots that are neither taken nor set aside; who did not come for one in time has lost it.
-    [[nodiscard]] int unreserved();
+  private:
+    struct SetAside {
+        Grant grant;
+        Turns::Place place;
+        rt::TimePoint until{};
+    };
+
+    void hand_out(const std::string& entering = {});
+    [[nodiscard]] const Turns::Place* choose();
+    [[nodiscard]] bool may_go(Errand errand);
+    void set_aside(const std::string& key);
+    std::optional<Grant> collect(const std::string& key);
+    void drop_overdue();
+    void revoke(bool (*concerned)(const ErrandTraits&));
+    void refused(const Grant& grant, std::optional<std::chrono::seconds> retry_after);
+    void note_failure(const Grant& grant);
+    void note_success(const Grant& grant);
+    [[nodiscard]] rt::TimePoint next_change();
 
     rt::Runtime& runtime_;
     RateBudget budget_;
-    std::map<Order, std::string> order_;
-    std::map<std::string, std::pair<Order, Wake>> waiting_;
-    std::map<std::string, rt::TimePoint> set_aside_; // key -> until when
+    CircuitBreaker breaker_;
+    std::function<void()> breaker_changed_;
+    Turns turns_;
+    std::unordered_map<std::string, Wake> wakes_; // of those in turns_
+    std::unordered_map<std::string, SetAside> set_aside_;
     rt::Event changed_;
-    std::uint64_t arrivals_ = 0;
-    int episodes_ = 0; // 429s in a row
+    std::uint64_t handed_out_ = 0;
+    bool closed_ = false;
 };
 
 } // namespace oco::work

@@ -4,64 +4,177 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 
 namespace oco::work {
+namespace {
+
+constexpr double decrease = 0.9;
+constexpr Duration minute = std::chrono::minutes(1);
+// With a lowered limit the slots alone would let requests go in the bursts in which they came. A
+// little faster than the limit, so that time lost in a pause can be made good.
+constexpr double haste = 1.25;
+
+Duration share_of_minute(double requests) {
+    return Duration(static_cast<Duration::rep>(static_cast<double>(minute.count()) / requests));
+}
+
+} // namespace
 
 void RateBudget::expire(TimePoint now) {
     busy_until_.erase(busy_until_.begin(), busy_until_.upper_bound(now));
 }
 
-void RateBudget::inherit(const std::vector<TimePoint>& answered, TimePoint reserved_until) {
-    for (const TimePoint time : answered)
-        busy_until_.insert(time + window);
+void RateBudget::inherit(const std::vector<TimePoint>& busy_until, TimePoint reserved_until) {
+    busy_until_.insert(busy_until.begin(), busy_until.end());
     reserved_until_ = reserved_until;
 }
 
-int RateBudget::reserve(TimePoint now) const {
-    return limit_ > 1 && now < reserved_until_ ? std::max(1, limit_ / 10) : 0;
+int RateBudget::limit(TimePoint now) const {
+    if (!lowered_)
+        return configured_;
+    const double minutes =
+        std::chrono::duration<double, std::ratio<60>>(now - lowered_->at).count();
+    const double risen = minutes * std::max(1.0, configured_ / 60.0);
+    return std::min(configured_, static_cast<int>(lowered_->to + risen));
+}
+
+int RateBudget::used() const {
+    return static_cast<int>(in_flight_.size() + busy_until_.size());
+}
+
+int RateBudget::tenth(TimePoint now) const {
+    const int all = limit(now);
+    return all > 1 ? std::max(1, all / 10) : 0;
+}
+
+int RateBudget::starting_reserve(TimePoint now) const {
+    return now < reserved_until_ ? tenth(now) : 0;
+}
+
+Duration RateBudget::errand_pace(TimePoint now) const {
+    return share_of_minute(limit(now) - tenth(now));
+}
+
+Duration RateBudget::lowered_pace(TimePoint now) const {
+    return share_of_minute(limit(now) * haste);
 }
 
 int RateBudget::free(TimePoint now) {
     expire(now);
-    if (now < paused_until_)
-        return 0;
-    const auto used = static_cast<int>(in_flight_.size() + busy_until_.size());
-    const int left = std::max(0, limit_ - used - reserve(now));
-    if (probing_)
-        return in_flight_.empty() ? std::min(1, left) : 0;
-    return left;
+    return now < paused_until_ ? 0 : std::max(0, limit(now) - used() - starting_reserve(now));
 }
 
-RateBudget::Slot RateBudget::take(TimePoint now) {
-    [[maybe_unused]] const int available = free(now);
-    assert(available > 0);
+bool RateBudget::has_slot(int kept_back, TimePoint now) {
+    expire(now);
+    // As many as are answered in two seconds, so that a server that hangs holds up only these.
+    const auto most_in_flight = static_cast<std::size_t>(std::clamp(limit(now) / 30, 16, 64));
+    const bool held = now < paused_until_ || (refusals_ > 0 && probe_);
+    return !held && in_flight_.size() < most_in_flight && limit(now) - used() - kept_back > 0;
+}
+
+bool RateBudget::ready(TimePoint now) {
+    return has_slot(starting_reserve(now), now) && (!lowered(now) || now >= next_of_all_);
+}
+
+bool RateBudget::ready(Errand errand, TimePoint now) {
+    if (!ready(now))
+        return false;
+    const ErrandTraits its = traits(errand);
+    return (!its.reserve || has_slot(tenth(now), now)) && (!its.paced || now >= next_paced_);
+}
+
+RateBudget::Slot RateBudget::take(Errand errand, TimePoint now) {
+    assert(ready(now));
     in_flight_.insert(next_slot_);
+    if (traits(errand).paced)
+        next_paced_ = now + errand_pace(now);
+    if (lowered(now))
+        next_of_all_ = now + lowered_pace(now);
+    if (refusals_ > 0)
+        probe_ = next_slot_;
     return next_slot_++;
 }
 
 void RateBudget::answered(Slot slot, TimePoint now) {
     if (in_flight_.erase(slot) != 0 && !mutated("answers-cost-nothing"))
         busy_until_.insert(now + window);
+    if (probe_ == slot) {
+        probe_.reset();
+        refusals_ = 0;
+    }
 }
 
 void RateBudget::unanswered(Slot slot, TimePoint deadline) {
     if (in_flight_.erase(slot) != 0)
         busy_until_.insert(deadline + unanswered_window);
+    if (probe_ == slot)
+        probe_.reset();
+}
+
+void RateBudget::unused(Slot slot) {
+    in_flight_.erase(slot);
+    if (probe_ == slot)
+        probe_.reset();
+}
+
+bool RateBudget::refused(Slot slot, TimePoint now) {
+    if (in_flight_.erase(slot) != 0)
+        busy_until_.insert(now + window);
+    if (refusals_ > 0 && probe_ != slot)
+        return false;
+    if (refusals_ == 0)
+        lowered_ = {.to = std::max(1.0, limit(now) * decrease), .at = now};
+    ++refusals_;
+    probe_.reset();
+    return true;
 }
 
 void RateBudget::pause(TimePoint until) {
     paused_until_ = std::max(paused_until_, until);
-    probing_ = true;
 }
 
 TimePoint RateBudget::next_change(TimePoint now) {
     expire(now);
-    if (now < paused_until_)
-        return paused_until_;
-    TimePoint next = busy_until_.empty() ? TimePoint::max() : *busy_until_.begin();
-    if (now < reserved_until_)
-        next = std::min(next, reserved_until_);
+    TimePoint next = TimePoint::max();
+    const auto consider = [&](TimePoint time) {
+        if (time > now)
+            next = std::min(next, time);
+    };
+    if (!busy_until_.empty())
+        consider(*busy_until_.begin());
+    for (const TimePoint time : {paused_until_, reserved_until_, next_paced_, next_of_all_})
+        consider(time);
+    if (lowered(now)) // it rises
+        consider(now + std::chrono::seconds(1));
     return next;
+}
+
+TimePoint RateBudget::estimate(std::size_t ahead, Errand errand, TimePoint now) {
+    expire(now);
+    const ErrandTraits its = traits(errand);
+    const auto all = static_cast<std::size_t>(limit(now));
+    const TimePoint earliest = std::max(now, paused_until_);
+    std::vector<TimePoint> slots; // when each comes free, the soonest first
+    slots.reserve(all);
+    for (std::size_t idle = static_cast<std::size_t>(used()); idle < all; ++idle)
+        slots.push_back(earliest);
+    for (const TimePoint until : busy_until_)
+        slots.push_back(std::max(earliest, until));
+    slots.resize(std::max<std::size_t>(all, 1), earliest + window); // those in flight
+    const std::size_t place =
+        ahead + static_cast<std::size_t>(its.reserve ? tenth(now) : starting_reserve(now));
+    const auto turn = static_cast<Duration::rep>(place / slots.size());
+    TimePoint when = slots[place % slots.size()] + turn * window;
+    if (its.paced)
+        when = std::max(when, std::max(earliest, next_paced_) +
+                                  static_cast<Duration::rep>(ahead) * errand_pace(now));
+    return when;
+}
+
+bool RateBudget::unspent(TimePoint now) {
+    expire(now);
+    return used() == 0 && refusals_ == 0 && now >= paused_until_;
 }
 
 } // namespace oco::work

@@ -3,9 +3,10 @@
 #pragma once
 
 #include "rt/runtime.hpp"
+#include "work/errand.hpp"
 
 #include <cstdint>
-#include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -23,50 +24,89 @@ class RateBudget {
 
     using Slot = std::uint64_t;
 
-    explicit RateBudget(int requests_per_minute) : limit_(requests_per_minute) {}
+    explicit RateBudget(int requests_per_minute) : configured_(requests_per_minute) {}
 
-    // A process before this one may have spent part of the budget: `answered` are the times at
-    // which its requests are known to have been answered. Of what it did beside them nothing is
-    // known, so that until `reserved_until` a tenth of the limit (at least 1, where the limit is
-    // more) stays unused.
-    void inherit(const std::vector<TimePoint>& answered, TimePoint reserved_until);
+    // A process before this one may have spent part of the budget: `busy_until` are the ends of the
+    // slots that it is known to have used. Of what it did beside them nothing is known, so that
+    // until `reserved_until` a tenth of the limit (at least 1, where the limit is more) stays
+    // unused.
+    void inherit(const std::vector<TimePoint>& busy_until, TimePoint reserved_until);
 
-    void set_limit(int requests_per_minute) { limit_ = requests_per_minute; }
+    void set_limit(int requests_per_minute) { configured_ = requests_per_minute; }
 
-    [[nodiscard]] int limit() const { return limit_; }
+    [[nodiscard]] int configured() const { return configured_; }
+
+    // What holds at `now`: the configured limit, or less after a 429.
+    [[nodiscard]] int limit(TimePoint now) const;
 
     // Slots free at `now`; 0 while paused.
     [[nodiscard]] int free(TimePoint now);
-    // Only when free(now) > 0. The request must be answered or given up later.
-    Slot take(TimePoint now);
+    // Whether a request for `errand` may be sent at `now`.
+    [[nodiscard]] bool ready(Errand errand, TimePoint now);
+    // The same without regard to pace and reserve: for who has waited longest.
+    [[nodiscard]] bool ready(TimePoint now);
+    // Only when ready. The slot must be answered, refused, unanswered or unused later.
+    Slot take(Errand errand, TimePoint now);
+
     void answered(Slot slot, TimePoint now);
     void unanswered(Slot slot, TimePoint deadline);
-
     // Nothing was sent after all.
-    void unused(Slot slot) { in_flight_.erase(slot); }
+    void unused(Slot slot);
 
-    // The server said 429: nothing is sent before `until`, then one request alone, and all again
-    // once an answer other than 429 has come.
+    // The server said 429. True: this tells something new, and a pause has to follow. False: the
+    // request was under way when another was refused.
+    //
+    // An episode begins: the limit falls to nine tenths, and rises again by a sixtieth of the
+    // configured limit (at least 1) a minute. Nothing is sent before the pause is over, then one
+    // request alone; the episode ends when that is answered otherwise. While the limit is lowered,
+    // requests follow each other evenly, so that the next 429 is met by one and not by many.
+    bool refused(Slot slot, TimePoint now);
     void pause(TimePoint until);
 
-    void resume() { probing_ = false; }
+    // Refusals in a row in the present episode; 0: there is none.
+    [[nodiscard]] int refusals() const { return refusals_; }
 
     [[nodiscard]] TimePoint paused_until() const { return paused_until_; }
 
-    // When free() can rise next; TimePoint::max() when only an answer can make it.
+    // The next time, after `now`, at which ready() may become true without an answer;
+    // TimePoint::max(): there is none.
     [[nodiscard]] TimePoint next_change(TimePoint now);
 
-  private:
-    void expire(TimePoint now);
-    [[nodiscard]] int reserve(TimePoint now) const;
+    // About when a request goes that `ahead` others go before: for people.
+    [[nodiscard]] TimePoint estimate(std::size_t ahead, Errand errand, TimePoint now);
 
-    int limit_;
+    // Nothing would be forgotten with this budget.
+    [[nodiscard]] bool unspent(TimePoint now);
+
+  private:
+    struct Lowered {
+        double to;
+        TimePoint at;
+    };
+
+    void expire(TimePoint now);
+    [[nodiscard]] int used() const;
+    [[nodiscard]] int tenth(TimePoint now) const;
+    [[nodiscard]] int starting_reserve(TimePoint now) const;
+    [[nodiscard]] bool has_slot(int kept_back, TimePoint now);
+
+    [[nodiscard]] bool lowered(TimePoint now) const { return limit(now) < configured_; }
+
+    // Between requests that are paced for their errand, and between all while the limit is lowered.
+    [[nodiscard]] Duration errand_pace(TimePoint now) const;
+    [[nodiscard]] Duration lowered_pace(TimePoint now) const;
+
+    int configured_;
+    std::optional<Lowered> lowered_;
     Slot next_slot_ = 1;
     std::set<Slot> in_flight_;
     std::multiset<TimePoint> busy_until_;
+    TimePoint next_paced_{};
+    TimePoint next_of_all_{};
     TimePoint paused_until_{};
     TimePoint reserved_until_{};
-    bool probing_ = false;
+    int refusals_ = 0;
+    std::optional<Slot> probe_; // of the present episode
 };
 
 } // namespace oco::work

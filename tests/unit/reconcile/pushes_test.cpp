@@ -47,6 +47,6 @@ TEST_CASE("which requests of earlier processes count in the budget") {
     };
     for (const auto& row : rows) {
         CAPTURE(row.name);
-        CHECK(reconcile::recent_pushes(row.status, runtime) == row.answered);
+        CHECK(reconcile::spent_slots(row.status, runtime) == row.answered);
     }
 }

@@ -5,88 +5,232 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
 using namespace oco;
 using namespace std::chrono_literals;
-using work::Priority;
+using work::Ending;
+using work::Errand;
 
 namespace {
 
-struct Fixture {
-    test::SimRuntime runtime;
-    work::Gate gate{runtime, 2};
-    rt::TaskGroup tasks{runtime};
-    std::vector<std::string> sent;
+// Keys that come back when they are woken.
+struct Line {
+    explicit Line(int limit) : gate(runtime, limit, [this] { ++breaker_changes; }) {
+        tasks.spawn(gate.run());
+    }
 
-    Fixture() { tasks.spawn(gate.run()); }
+    Line(const Line&) = delete;
+    Line& operator=(const Line&) = delete;
 
-    ~Fixture() {
+    ~Line() {
         tasks.cancel();
         runtime.run_for(1s);
     }
 
-    Fixture(const Fixture&) = delete;
-    Fixture& operator=(const Fixture&) = delete;
-
-    // Comes back when woken; its request is answered at once.
-    void want(const std::string& key, Priority priority) {
-        const auto slot = gate.enter(key, priority, [this, key, priority] { want(key, priority); });
-        if (!slot)
+    // "a" of group "a", or "group/key".
+    void want(const std::string& key, Errand errand = Errand::rotation) {
+        const auto grant =
+            gate.enter({.key = key, .group = key.substr(0, key.find('/')), .errand = errand},
+                       [this, key, errand] { want(key, errand); });
+        if (!grant)
             return;
         sent.push_back(key);
-        gate.answered(*slot);
+        gate.finish(*grant, answer(key));
     }
+
+    void want_all(const std::vector<std::string>& keys, Errand errand = Errand::rotation) {
+        for (const auto& key : keys)
+            want(key, errand);
+    }
+
+    using Keys = std::vector<std::string>;
+
+    Keys take_sent() { return std::exchange(sent, {}); }
+
+    test::SimRuntime runtime;
+    int breaker_changes = 0;
+    work::Gate gate;
+    rt::TaskGroup tasks{runtime};
+    Keys sent;
+    std::function<Ending(const std::string&)> answer = [](const std::string&) {
+        return Ending::given;
+    };
+};
+
+struct LineOfTwo : Line {
+    LineOfTwo() : Line(2) {}
+};
+
+struct LineOfSixty : Line {
+    LineOfSixty() : Line(60) {}
 };
 
 } // namespace
 
-TEST_CASE_FIXTURE(Fixture, "the budget is spent at once, then as the window moves on") {
-    for (const auto* key : {"a", "b", "c", "d", "e"})
-        want(key, Priority::settings);
+TEST_CASE_FIXTURE(LineOfTwo, "the budget is spent at once, then as the window moves on") {
+    want_all({"a", "b", "c", "d", "e"});
     CHECK(sent.size() == 2);
     runtime.run_for(60s);
     CHECK(sent.size() == 2);
     runtime.run_for(1s);
     CHECK(sent.size() == 4);
     runtime.run_for(61s);
-    CHECK(sent == std::vector<std::string>{"a", "b", "c", "d", "e"});
+    CHECK(sent == Keys{"a", "b", "c", "d", "e"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "a credential goes before settings that came earlier") {
-    for (const auto* key : {"a", "b", "c", "d"})
-        want(key, Priority::settings);
-    want("urgent", Priority::credential);
+TEST_CASE_FIXTURE(LineOfTwo, "a credential goes before settings that came earlier") {
+    want_all({"a", "b"});
+    want_all({"c", "d"}, Errand::settings);
+    want("urgent");
     runtime.run_for(61s);
-    CHECK(sent == std::vector<std::string>{"a", "b", "urgent", "c"});
+    CHECK(sent == Keys{"a", "b", "urgent"}); // and a slot is left to rotations
+    runtime.run_for(61s);
+    CHECK(sent.back() == "c");
 }
 
-TEST_CASE_FIXTURE(Fixture, "who left the queue gets nothing, and asking twice counts once") {
-    for (const auto* key : {"a", "b", "c", "c", "d"})
-        want(key, Priority::settings);
+TEST_CASE_FIXTURE(LineOfTwo, "who left the line gets nothing, and asking twice counts once") {
+    want_all({"a", "b", "c", "c", "d"});
     gate.leave("c");
     runtime.run_for(61s);
-    CHECK(sent == std::vector<std::string>{"a", "b", "d"});
+    CHECK(sent == Keys{"a", "b", "d"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "a 429 pauses as asked; a slot that sent nothing is free at once") {
-    const auto slot = gate.enter("a", Priority::credential, [] {});
-    REQUIRE(slot);
-    gate.answered(*slot);
-    gate.rate_limited(std::chrono::seconds(7));
-    want("b", Priority::credential);
+TEST_CASE_FIXTURE(LineOfTwo, "a slot that was not used is free at once, one set aside in a while") {
+    const auto first = gate.enter({.key = "x", .group = "x", .errand = Errand::rotation}, [] {});
+    REQUIRE(first);
+    want("a");
+    CHECK(gate.remaining() == 0);
+    want("b");
+    gate.give_back(*first);
+    runtime.run_for(1ms);
+    CHECK(sent == Keys{"a", "b"});
+    int woken = 0;
+    CHECK_FALSE(
+        gate.enter({.key = "gone", .group = "gone", .errand = Errand::rotation}, [&] { ++woken; }));
+    CHECK_FALSE(
+        gate.enter({.key = "lost", .group = "lost", .errand = Errand::rotation}, [&] { ++woken; }));
+    want("c");
+    runtime.run_for(61s);
+    CHECK(woken == 2);
+    CHECK(sent.size() == 2); // both have a slot, and do not come for it
+    runtime.run_for(30s);
+    CHECK(sent.back() == "c");
+}
+
+TEST_CASE_FIXTURE(LineOfSixty, "a rotation never waits behind settings, however many there are") {
+    for (int i = 0; i < 1000; ++i)
+        want("team/" + std::to_string(i), Errand::settings);
+    runtime.run_for(10min);
+    const auto before = take_sent().size();
+    CHECK(before >= 534); // 54 in a minute and a quarter of a second
+    CHECK(before <= 540);
+    for (int i = 0; i < 20; ++i) {
+        want("urgent/" + std::to_string(i));
+        runtime.run_for(10s);
+    }
+    int urgent = 0;
+    for (const auto& key : sent)
+        urgent += key.starts_with("urgent") ? 1 : 0;
+    CHECK(urgent == 20);
+}
+
+TEST_CASE_FIXTURE(LineOfSixty, "namespaces take turns, and the longest wait ends all others") {
+    for (int i = 0; i < 60; ++i)
+        want("before/" + std::to_string(i));
+    take_sent();
+    want("patient/role", Errand::settings);
+    for (int i = 0; i < 300; ++i)
+        want("many/" + std::to_string(i));
+    want("few/1");
+    want("few/2");
+    runtime.run_for(61s);
+    const auto place = [&](const std::string& key) {
+        return std::find(sent.begin(), sent.end(), key) - sent.begin();
+    };
+    CHECK(sent.size() == 60);
+    CHECK(place("few/1") <= 1);
+    CHECK(place("few/2") <= 3);
+    CHECK(place("patient/role") <= 10);
+    CHECK(place("many/50") < 60);
+    CHECK(place("many/51") < place("many/52"));
+}
+
+TEST_CASE_FIXTURE(LineOfSixty, "the estimate is about when the turn comes") {
+    for (int i = 0; i < 300; ++i)
+        want("many/" + std::to_string(i));
+    const auto early = gate.estimate("many/60") - runtime.now();
+    const auto late = gate.estimate("many/299") - runtime.now();
+    CHECK(early > 59s);
+    CHECK(early < 62s);
+    CHECK(late > 235s);
+    CHECK(late < 250s);
+    runtime.run_for(late + 1s);
+    CHECK(sent.size() == 300);
+}
+
+TEST_CASE_FIXTURE(LineOfSixty, "a 429 pauses as asked, and takes back what was set aside") {
+    answer = [](const std::string&) {
+        return Ending::rate_limited;
+    };
+    const auto grant = gate.enter({.key = "x", .group = "x", .errand = Errand::rotation}, [] {});
+    REQUIRE(grant);
+    gate.finish(*grant, Ending::rate_limited, 7s);
+    answer = [](const std::string&) {
+        return Ending::given;
+    };
+    want_all({"b", "c"});
     runtime.run_for(6s);
     CHECK(sent.empty());
-    runtime.run_for(2s);
-    CHECK(sent == std::vector<std::string>{"b"});
-    gate.accepted();
-    CHECK(gate.remaining() == 0);
+    CHECK(gate.paused_until() > runtime.now());
+    CHECK(gate.estimate("b") >= gate.paused_until());
+    runtime.run_for(4s);
+    CHECK(sent == Keys{"b", "c"});
+}
 
-    work::Gate other(runtime, 1);
-    const auto unsent = other.enter("x", Priority::credential, [] {});
-    REQUIRE(unsent);
-    CHECK(other.remaining() == 0);
-    other.unused(*unsent);
-    CHECK(other.remaining() == 1);
+TEST_CASE_FIXTURE(LineOfSixty, "one that always fails holds up no other") {
+    answer = [](const std::string& key) {
+        return key == "bad" ? Ending::failed : Ending::given;
+    };
+    want_all({"bad", "bad", "bad", "bad", "a", "b", "bad", "c"});
+    CHECK_FALSE(gate.breaker_open());
+    CHECK(sent.size() == 8);
+}
+
+TEST_CASE_FIXTURE(LineOfSixty, "after three failed one at a time tries, until one succeeds") {
+    bool down = true;
+    answer = [&](const std::string&) {
+        return down ? Ending::none : Ending::given;
+    };
+    for (int i = 0; i < 40; ++i)
+        want("team/" + std::to_string(i));
+    CHECK(gate.breaker_open());
+    CHECK(breaker_changes == 1);
+    CHECK(sent.size() == 3);
+    // Reads are not held back: they have their own patience.
+    want("instance", Errand::lookup);
+    CHECK(take_sent().size() == 4);
+    runtime.run_for(10min);
+    CHECK(sent.size() >= 20);
+    CHECK(sent.size() <= 60); // 3 to 30 s apart, after quicker ones
+    CHECK(Keys(sent.begin(), sent.begin() + 3) == Keys{"team/3", "team/4", "team/5"});
+    down = false;
+    take_sent();
+    runtime.run_for(31s);
+    CHECK_FALSE(gate.breaker_open());
+    CHECK(breaker_changes == 2);
+    CHECK(sent.size() >= 10); // the rest of those that wait, who come no more after a failure
+}
+
+TEST_CASE_FIXTURE(LineOfSixty, "nobody waits, and nothing is remembered: then it can go") {
+    CHECK(gate.idle());
+    want("a");
+    CHECK_FALSE(gate.idle());
+    runtime.run_for(61s);
+    CHECK(gate.idle());
+    gate.close();
+    runtime.run_for(1ms);
+    CHECK(tasks.size() == 0);
 }

@@ -17,8 +17,8 @@ const TimePoint start{1000s};
 
 TEST_CASE("a slot comes back a window after the answer, not after the send") {
     RateBudget budget(2);
-    const auto first = budget.take(start);
-    const auto second = budget.take(start);
+    const auto first = budget.take(Errand::rotation, start);
+    const auto second = budget.take(Errand::rotation, start);
     CHECK(budget.free(start) == 0);
     budget.answered(first, start + 5s);
     budget.answered(second, start + 6s);
@@ -30,7 +30,7 @@ TEST_CASE("a slot comes back a window after the answer, not after the send") {
 
 TEST_CASE("an unanswered request keeps its slot longer, since it may arrive late") {
     RateBudget budget(1);
-    const auto slot = budget.take(start);
+    const auto slot = budget.take(Errand::rotation, start);
     budget.unanswered(slot, start + 10s);
     CHECK(budget.free(start + 99s) == 0);
     CHECK(budget.free(start + 100s) == 1);
@@ -38,15 +38,128 @@ TEST_CASE("an unanswered request keeps its slot longer, since it may arrive late
 
 TEST_CASE("after a 429 nothing goes, then one request alone, then all") {
     RateBudget budget(10);
+    const auto met = budget.take(Errand::rotation, start);
+    CHECK(budget.refused(met, start));
     budget.pause(start + 5s);
+    CHECK(budget.limit(start) == 9);
     CHECK(budget.free(start) == 0);
-    CHECK(budget.next_change(start) == start + 5s);
-    CHECK(budget.free(start + 5s) == 1);
-    const auto probe = budget.take(start + 5s);
-    CHECK(budget.free(start + 5s) == 0);
+    CHECK_FALSE(budget.ready(start));
+    CHECK(budget.ready(start + 5s));
+    const auto probe = budget.take(Errand::rotation, start + 5s);
+    CHECK_FALSE(budget.ready(start + 55s)); // as long as the probe is under way
     budget.answered(probe, start + 6s);
-    budget.resume();
-    CHECK(budget.free(start + 6s) == 9);
+    CHECK(budget.refusals() == 0);
+    CHECK(budget.ready(start + 11s));
+}
+
+TEST_CASE("an episode lowers the limit once, however many 429s it has") {
+    RateBudget budget(100);
+    std::vector<RateBudget::Slot> burst;
+    for (int i = 0; i < 10; ++i)
+        burst.push_back(budget.take(Errand::rotation, start));
+    CHECK(budget.refused(burst[0], start + 100ms));
+    for (int i = 1; i < 5; ++i)
+        CHECK_FALSE(budget.refused(burst[i], start + 100ms)); // was under way
+    for (int i = 5; i < 10; ++i)
+        budget.answered(burst[i], start + 200ms);
+    CHECK(budget.refusals() == 1); // and what was under way does not end it
+    budget.pause(start + 5s);
+    const auto probe = budget.take(Errand::rotation, start + 5s);
+    CHECK(budget.refused(probe, start + 6s)); // another pause, in the same episode
+    CHECK(budget.refusals() == 2);
+    CHECK(budget.limit(start + 6s) == 90);
+    const auto second = budget.take(Errand::rotation, start + 20s);
+    budget.unanswered(second, start + 30s); // tells nothing
+    CHECK(budget.refusals() == 2);
+    const auto third = budget.take(Errand::rotation, start + 30s);
+    budget.answered(third, start + 30s);
+    CHECK(budget.refusals() == 0);
+    const auto again = budget.take(Errand::rotation, start + 50s);
+    CHECK(budget.refused(again, start + 50s)); // another episode
+    CHECK(budget.limit(start + 50s) == 81);
+}
+
+TEST_CASE("a lowered limit rises by a sixtieth of the configured one a minute, at least by one") {
+    struct Row {
+        int configured;
+        int lowered;
+        int after_5_minutes;
+        int after_20_minutes;
+    };
+
+    for (const Row& row : {Row{60, 54, 59, 60}, Row{600, 540, 590, 600}, Row{10, 9, 10, 10},
+                           Row{2, 1, 2, 2}, Row{1, 1, 1, 1}}) {
+        CAPTURE(row.configured);
+        RateBudget budget(row.configured);
+        CHECK(budget.refused(budget.take(Errand::rotation, start), start));
+        CHECK(budget.limit(start) == row.lowered);
+        CHECK(budget.limit(start + 5min) == row.after_5_minutes);
+        CHECK(budget.limit(start + 20min) == row.after_20_minutes);
+    }
+}
+
+TEST_CASE("while the limit is lowered, requests follow each other evenly") {
+    RateBudget budget(60);
+    const auto met = budget.take(Errand::rotation, start);
+    CHECK(budget.refused(met, start));
+    budget.pause(start + 5s);
+    TimePoint now = start + 5s;
+    budget.answered(budget.take(Errand::rotation, now), now);
+    CHECK_FALSE(budget.ready(now + 500ms));
+    CHECK(budget.next_change(now) <= now + 1s);
+    CHECK(budget.ready(now + 1s));
+}
+
+TEST_CASE("reads and settings are paced, and leave a tenth to rotations") {
+    struct Row {
+        Errand errand;
+        bool paced;
+        int at_most; // of 60
+    };
+
+    const Row rows[] = {
+        {Errand::rotation, false, 60},   {Errand::lookup, true, 54},
+        {Errand::new_object, false, 54}, {Errand::settings, true, 54},
+        {Errand::drift_list, true, 54},  {Errand::drift_correction, true, 54},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(static_cast<int>(row.errand));
+        RateBudget budget(60);
+        int at_once = 0;
+        for (; budget.ready(row.errand, start); ++at_once)
+            budget.answered(budget.take(row.errand, start), start);
+        CHECK(at_once == (row.paced ? 1 : row.at_most));
+        int sent = at_once;
+        for (TimePoint now = start; now < start + 59s; now += 10ms)
+            for (; budget.ready(row.errand, now); ++sent)
+                budget.answered(budget.take(row.errand, now), now);
+        CHECK(sent == row.at_most);
+        CHECK(budget.ready(Errand::rotation, start + 59s) == row.paced);
+    }
+}
+
+TEST_CASE("only so many requests are under way at a time") {
+    RateBudget budget(6000);
+    int under_way = 0;
+    for (; budget.ready(Errand::rotation, start); ++under_way)
+        budget.take(Errand::rotation, start);
+    CHECK(under_way == 64);
+    CHECK(budget.free(start) == 6000 - 64);
+}
+
+TEST_CASE("about when a request has its turn") {
+    RateBudget budget(10);
+    CHECK(budget.estimate(0, Errand::rotation, start) == start);
+    CHECK(budget.estimate(9, Errand::rotation, start) == start);
+    CHECK(budget.estimate(10, Errand::rotation, start) == start + RateBudget::window);
+    CHECK(budget.estimate(25, Errand::rotation, start) == start + 2 * RateBudget::window);
+    for (int i = 0; i < 10; ++i)
+        budget.answered(budget.take(Errand::rotation, start), start + i * 1s);
+    CHECK(budget.estimate(0, Errand::rotation, start + 9s) == start + RateBudget::window);
+    CHECK(budget.estimate(3, Errand::rotation, start + 9s) == start + 3s + RateBudget::window);
+    CHECK(budget.estimate(13, Errand::rotation, start + 9s) == start + 3s + 2 * RateBudget::window);
+    // One of ten is left to rotations.
+    CHECK(budget.estimate(0, Errand::settings, start + 9s) == start + 1s + RateBudget::window);
 }
 
 TEST_CASE("no window of a minute at the server holds more than the limit") {
@@ -56,8 +169,8 @@ TEST_CASE("no window of a minute at the server holds more than the limit") {
     TimePoint now = start;
     std::size_t sent = 0;
     while (now < start + 600s) {
-        while (budget.free(now) > 0) {
-            const auto slot = budget.take(now);
+        while (budget.ready(Errand::rotation, now)) {
+            const auto slot = budget.take(Errand::rotation, now);
             const auto flight = std::chrono::milliseconds(20 + (sent * 37) % 400);
             arrivals.push_back(now + flight / 2);
             budget.answered(slot, now + flight);
@@ -94,20 +207,29 @@ TEST_CASE("what a process before this one spent counts, and a tenth is kept back
     for (const auto& row : rows) {
         CAPTURE(row.limit);
         RateBudget budget(row.limit);
-        std::vector<TimePoint> answered;
-        answered.reserve(row.ago.size());
+        std::vector<TimePoint> busy_until;
+        busy_until.reserve(row.ago.size());
         for (const auto ago : row.ago)
-            answered.push_back(start - ago);
-        budget.inherit(answered, start + 60s);
+            busy_until.push_back(start - ago + RateBudget::window);
+        budget.inherit(busy_until, start + 60s);
         CHECK(budget.free(start) == row.free_at_start);
         CHECK(budget.free(start + 30s) == row.free_after_30s);
         CHECK(budget.free(start + 60s) == row.free_after_a_minute);
     }
 }
 
+TEST_CASE("what is kept back at the start is what is left to rotations, not more") {
+    RateBudget budget(2);
+    budget.inherit({}, start + 60s);
+    CHECK(budget.ready(Errand::lookup, start));
+    budget.take(Errand::lookup, start);
+    CHECK_FALSE(budget.ready(Errand::rotation, start));
+    CHECK(budget.ready(Errand::rotation, start + 60s));
+}
+
 TEST_CASE("the end of the reserve is a time at which slots come free") {
     RateBudget budget(2);
-    budget.inherit({start - 1s}, start + 60s);
+    budget.inherit({start - 1s + RateBudget::window}, start + 60s);
     CHECK(budget.free(start) == 0);
     CHECK(budget.next_change(start) == start - 1s + RateBudget::window);
     CHECK(budget.next_change(start + 59'500ms) == start + 60s);
