@@ -197,10 +197,17 @@ void Gate::refused(const Grant& grant, std::optional<std::chrono::seconds> retry
     if (retry_after)
         budget_.pause(now + *retry_after);
     else if (news)
-        budget_.pause(now + rt::backoff(runtime_, pause_policy, budget_.refusals()));
+        budget_.pause(
+            std::max(now + pause_without_advice(budget_.refusals()), budget_.room_from(now)));
     if (grant.probe)
         breaker_.probe_undecided();
     revoke(any);
+}
+
+// Never shorter than the step: the server has said that it is too much.
+rt::Duration Gate::pause_without_advice(int refusals) {
+    const auto step = rt::backoff_step(pause_policy, refusals);
+    return rt::jittered(runtime_, step, step + step / 2);
 }
 
 void Gate::note_failure(const Grant& grant) {

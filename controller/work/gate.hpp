@@ -63,7 +63,6 @@ class Gate {
 
     [[nodiscard]] int remaining() { return budget_.free(runtime_.now()); }
 
-    int limit_() { return budget_.limit(runtime_.now()); }
     [[nodiscard]] bool breaker_open() const { return breaker_.open(); }
 
     // 429: until when nothing is sent; in the past if there is no such pause.
@@ -98,6 +97,7 @@ class Gate {
     void drop_overdue();
     void revoke(bool (*concerned)(const ErrandTraits&));
     void refused(const Grant& grant, std::optional<std::chrono::seconds> retry_after);
+    [[nodiscard]] rt::Duration pause_without_advice(int refusals);
     void note_failure(const Grant& grant);
     void note_success(const Grant& grant);
     [[nodiscard]] rt::TimePoint next_change();

@@ -11,9 +11,8 @@ namespace {
 
 constexpr double decrease = 0.9;
 constexpr Duration minute = std::chrono::minutes(1);
-// With a lowered limit the slots alone would let requests go in the bursts in which they came. A
-// little faster than the limit, so that time lost in a pause can be made good.
-constexpr double haste = 1.25;
+// How long a ceiling holds. Longer than the window: what filled the server's is gone by then.
+constexpr Duration ceiling_lasts = std::chrono::seconds(90);
 
 Duration share_of_minute(double requests) {
     return Duration(static_cast<Duration::rep>(static_cast<double>(minute.count()) / requests));
@@ -57,7 +56,7 @@ Duration RateBudget::errand_pace(TimePoint now) const {
 }
 
 Duration RateBudget::lowered_pace(TimePoint now) const {
-    return share_of_minute(limit(now) * haste);
+    return share_of_minute(limit(now));
 }
 
 int RateBudget::free(TimePoint now) {
@@ -70,7 +69,8 @@ bool RateBudget::has_slot(int kept_back, TimePoint now) {
     // As many as are answered in two seconds, so that a server that hangs holds up only these.
     const auto most_in_flight = static_cast<std::size_t>(std::clamp(limit(now) / 30, 16, 64));
     const bool held = now < paused_until_ || (refusals_ > 0 && probe_);
-    return !held && in_flight_.size() < most_in_flight && limit(now) - used() - kept_back > 0;
+    const int slots = now < ceiling_.until ? std::min(ceiling_.slots, limit(now)) : limit(now);
+    return !held && in_flight_.size() < most_in_flight && slots - used() - kept_back > 0;
 }
 
 bool RateBudget::ready(TimePoint now) {
@@ -123,11 +123,21 @@ bool RateBudget::refused(Slot slot, TimePoint now) {
         busy_until_.insert(now + window);
     if (refusals_ > 0 && probe_ != slot)
         return false;
+    if (mostly_ours(now))
+        ceiling_ = {.slots = used() - 1, .until = now + ceiling_lasts};
     if (refusals_ == 0)
         lowered_ = {.to = std::max(1.0, limit(now) * decrease), .at = now};
     ++refusals_;
     probe_.reset();
     return true;
+}
+
+bool RateBudget::mostly_ours(TimePoint now) const {
+    return used() > limit(now) / 2;
+}
+
+TimePoint RateBudget::room_from(TimePoint now) const {
+    return mostly_ours(now) && !busy_until_.empty() ? *busy_until_.begin() : now;
 }
 
 void RateBudget::pause(TimePoint until) {
@@ -143,7 +153,8 @@ TimePoint RateBudget::next_change(TimePoint now) {
     };
     if (!busy_until_.empty())
         consider(*busy_until_.begin());
-    for (const TimePoint time : {paused_until_, reserved_until_, next_paced_, next_of_all_})
+    for (const TimePoint time :
+         {paused_until_, ceiling_.until, reserved_until_, next_paced_, next_of_all_})
         consider(time);
     if (lowered(now)) // it rises
         consider(now + std::chrono::seconds(1));

@@ -60,8 +60,15 @@ class RateBudget {
     // configured limit (at least 1) a minute. Nothing is sent before the pause is over, then one
     // request alone; the episode ends when that is answered otherwise. While the limit is lowered,
     // requests follow each other evenly, so that the next 429 is met by one and not by many.
+    //
+    // Where most of the limit was used here, the number used is about what the server leaves to
+    // this client: for a while there are not more. (A refusal before says nothing of the kind.)
     bool refused(Slot slot, TimePoint now);
     void pause(TimePoint until);
+
+    // After a 429: when the server may have room at the earliest. Where most of the limit was used
+    // here, that is when the first of those requests leaves its window; else `now`.
+    [[nodiscard]] TimePoint room_from(TimePoint now) const;
 
     // Refusals in a row in the present episode; 0: there is none.
     [[nodiscard]] int refusals() const { return refusals_; }
@@ -84,11 +91,18 @@ class RateBudget {
         TimePoint at;
     };
 
+    struct Ceiling {
+        int slots = 0;
+        TimePoint until{};
+    };
+
     void expire(TimePoint now);
     [[nodiscard]] int used() const;
     [[nodiscard]] int tenth(TimePoint now) const;
     [[nodiscard]] int starting_reserve(TimePoint now) const;
     [[nodiscard]] bool has_slot(int kept_back, TimePoint now);
+
+    [[nodiscard]] bool mostly_ours(TimePoint now) const;
 
     [[nodiscard]] bool lowered(TimePoint now) const { return limit(now) < configured_; }
 
@@ -98,6 +112,7 @@ class RateBudget {
 
     int configured_;
     std::optional<Lowered> lowered_;
+    Ceiling ceiling_;
     Slot next_slot_ = 1;
     std::set<Slot> in_flight_;
     std::multiset<TimePoint> busy_until_;

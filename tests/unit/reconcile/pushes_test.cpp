@@ -1,5 +1,6 @@
 #include "reconcile/pushes.hpp"
 #include "support/sim_runtime.hpp"
+#include "work/rate_budget.hpp"
 
 #include <doctest/doctest.h>
 
@@ -47,6 +48,17 @@ TEST_CASE("which requests of earlier processes count in the budget") {
     };
     for (const auto& row : rows) {
         CAPTURE(row.name);
-        CHECK(reconcile::spent_slots(row.status, runtime) == row.answered);
+        Times busy_until;
+        for (const auto answered : row.answered)
+            busy_until.push_back(answered + work::RateBudget::window);
+        CHECK(reconcile::spent_slots(row.status, runtime) == busy_until);
     }
+}
+
+TEST_CASE("an attempt whose answer never came may have been sent just now") {
+    const test::SimRuntime runtime;
+    api::OmniConnection::Status status;
+    status.unanswered.insert(omni::Field::credential);
+    CHECK(reconcile::spent_slots(status, runtime) ==
+          std::vector<rt::TimePoint>{runtime.now() + work::RateBudget::unanswered_window});
 }
