@@ -100,10 +100,10 @@ asio::awaitable<void> Attempt::examine_credential() {
     }
     // The first read may come from the API server's cache, as new as the event; a retry must see
     // the newest there is, and nothing may be older than what was read before.
-    if (watched && watched->meta.resource_version == memory_.unseen_version)
-        memory_.unseen_version.clear();
-    const bool watch_is_current = memory_.unseen_version.empty() || mutated("stale-read");
-    const bool cache_will_do = watched && memory_.failures == 0 && watch_is_current;
+    const bool cache_will_do =
+        watched && memory_.failures == 0 &&
+        (owner_.unseen_.watch_is_current(secret, watched->meta.resource_version) ||
+         mutated("stale-read"));
     const std::string at_least = cache_will_do ? watched->meta.resource_version : std::string();
     std::vector<std::string> wanted{spec.secret.key};
     if (!spec.passphrase_key.empty())
@@ -117,8 +117,8 @@ asio::awaitable<void> Attempt::examine_credential() {
         co_return;
     }
     const auto seen = owner_.world_.secrets.get(secret);
-    const bool told = seen && seen->meta.resource_version == read->meta.resource_version;
-    memory_.unseen_version = told ? std::string() : read->meta.resource_version;
+    owner_.unseen_.note_read(secret, read->meta.resource_version,
+                             seen ? seen->meta.resource_version : std::string());
     if (!watched)
         owner_.hooks_.secret_seen(read->meta);
     const bool forbidden_type =

@@ -6,6 +6,7 @@
 #include "reconcile/memory.hpp"
 #include "reconcile/push_pace.hpp"
 #include "reconcile/status_writer.hpp"
+#include "reconcile/unseen_versions.hpp"
 #include "reconcile/world.hpp"
 
 #include <functional>
@@ -43,6 +44,9 @@ class ConnectionReconciler {
 
     // A Secret that the object names has changed: for omni_rotation_latency_seconds.
     void secret_changed(const ObjectKey& key);
+
+    // `secret` is there no more.
+    void secret_gone(const ObjectKey& secret) { unseen_.forget(secret); }
 
     // The watch has delivered an object whose spec is as before. Its key comes again if somebody
     // has edited our part of the status.
@@ -96,6 +100,7 @@ class ConnectionReconciler {
     std::unordered_map<ObjectKey, Memory> memories_;
     InFlight in_flight_;
     PushPace pace_;
+    UnseenVersions unseen_;
     std::map<api::Target, LateValues> orphans_;
 };
 

@@ -341,6 +341,8 @@ void Controller::secret_changed(const Secret& before, const Secret& after) {
     if (!started_)
         return;
     const ObjectKey& key = after ? after->meta.key : before->meta.key;
+    if (!after)
+        connections_->secret_gone(key);
     for (const auto& user : world_.instances_by_secret.users_of(key)) {
         instances_->forget_backoff(user);
         instance_queue_->add(user);

@@ -51,9 +51,6 @@ struct Memory {
     std::optional<rt::TimePoint> next_attempt;
     Outcome failure; // why there is a next attempt
 
-    // The version of the Secret that was read, while the watch has not told of it: the watch, and
-    // with it the API server's cache, may still be at an older one.
-    std::string unseen_version;
     // This process has compared the Secret with the status once.
     bool compared = false;
     std::string pinned; // the instance and the connectionName that status.connectionID is for
