@@ -13,6 +13,8 @@ using omni::Field;
 
 // Rights are given in Omni, and nothing tells of it.
 constexpr rt::Duration forbidden_probe_interval = std::chrono::minutes(10);
+// What stands in the way of a repush that is due wakes by itself; time alone does not.
+constexpr rt::Duration overdue_repush_interval = std::chrono::minutes(1);
 
 } // namespace
 
@@ -307,7 +309,8 @@ std::optional<rt::TimePoint> Attempt::next_repush() const {
     const auto wall_now = services_.runtime.wall_now();
     const auto pushed = parse_rfc3339(status_.applied.credential->pushed_at);
     const auto due = pushed.value_or(wall_now) + object_->credential->repush_interval;
-    return services_.runtime.now() + (due - wall_now);
+    const rt::Duration left = due - wall_now;
+    return services_.runtime.now() + (left > rt::Duration::zero() ? left : overdue_repush_interval);
 }
 
 } // namespace oco::reconcile

@@ -292,6 +292,28 @@ def test_annotations_ask_for_a_reconcile_and_for_everything(site: Site) -> None:
     assert len(site.emulator.patches(connection)) == 3
 
 
+def test_a_repush_that_cannot_be_sent_waits(site: Site) -> None:
+    connection = site.emulator.new_connection("postgres")
+    site.secret("db", password="sent-long-ago")
+    spec = {**password("db"), "repushInterval": "1h"}
+    site.connection("sales", connection, credentials=spec)
+    site.wait_reason("sales", "Synced")
+    site.operator.stop()
+    status = {"applied": {"credential": {"pushedAt": "2026-01-01T00:00:00Z"}}}
+    site.kubectl(
+        *("patch", "oconn/sales", "--subresource=status", "--type=merge"),
+        *("-p", json.dumps({"status": status})),
+    )
+    site.kubectl("delete", "secret/db")
+    site.operator.start()
+    site.wait_reason("sales", "SecretNotFound")
+    looks = site.operator.reconciles()
+    site.synced_marker()
+    assert site.operator.reconciles() - looks < 50
+    site.secret("db", password="sent-long-ago")
+    site.wait_patches(connection, 2)
+
+
 def test_the_operator_says_what_it_does(site: Site, operator_bin: Path) -> None:
     connection = site.emulator.new_connection("postgres")
     site.connection("sales", connection, baseRole="VIEWER")

@@ -174,6 +174,11 @@ class Operator:
     def scrape(self) -> str:
         return self.get(self.metrics, "/metrics")[1]
 
+    def reconciles(self) -> float:
+        """How often any object was looked at since the start."""
+        lines = self.scrape().splitlines()
+        return sum(float(l.split()[-1]) for l in lines if l.startswith("workqueue_adds_total{"))
+
     @property
     def metrics(self) -> str:
         return self._address("serving metrics")
