@@ -179,6 +179,7 @@ int run_operator(const Options& options) {
         config->proxy = proxies->proxy_for(config->server.host, config->server.port);
     reconcile::Settings settings{.allowed_hosts = *hosts,
                                  .allow_http = options.insecure_allow_http,
+                                 .dry_run = options.dry_run,
                                  .namespaces = options.namespaces,
                                  .operator_namespace = options.operator_namespace,
                                  .user_agent = std::string("omni-connection-operator/") + version,
@@ -205,10 +206,12 @@ int run_operator(const Options& options) {
     asio::thread_pool offload(1);
     Operator op(runtime, std::move(*client), metrics, offload, std::move(settings),
                 {.host_name = host_name(),
-                 .leader_elect = options.leader_elect,
+                 .leader_elect = options.leader_elect && !options.dry_run,
                  .leader_election_id = options.leader_election_id});
     Pages pages(runtime, op, metrics);
     log::info("starting", {{"version", version}, {"commit", commit}, {"config", source}});
+    if (options.dry_run)
+        log::info("a dry run: nothing is sent to Omni, and no status is written");
     metrics.build_info(version, commit);
     metrics.on_scrape([&op] { return op.snapshot(); });
     int code = 1;

@@ -85,6 +85,9 @@ void declare(CLI::App& app, Options& out) {
         "\"*.\" is one label");
     add_switch(app, "insecure-allow-http", out.insecure_allow_http,
                "allow http:// base URLs (for tests)");
+    add_switch(app, "dry-run", out.dry_run,
+               "send nothing to Omni, write no status, make no Secret and take no Lease; a line in "
+               "the log and an Event DryRun name the fields that would be sent");
     add_choice(app, "log-level", out.log_level, levels);
     add_choice(app, "log-format", out.log_format, formats);
 }

@@ -20,6 +20,7 @@ struct Options {
     std::string health_bind_address = ":8081";
     std::string allowed_hosts = "*.omniapp.co,*.playground.exploreomni.dev";
     bool insecure_allow_http = false;
+    bool dry_run = false;
     log::Level log_level = log::Level::info;
     log::Format log_format = log::Format::json;
 };

@@ -63,6 +63,8 @@ asio::awaitable<Outcome> Attempt::run() {
         problems_.push_back(outcome(reason::rejected, memory_.refusal_message));
     if (choice_.empty())
         co_return conclude();
+    if (services_.settings.dry_run)
+        co_return tell_wish();
     if (auto end = check_patience())
         co_return *end;
     co_return co_await push();
@@ -286,6 +288,7 @@ Outcome Attempt::conclude() {
 
 Outcome Attempt::in_step() {
     memory_.pending_since.reset();
+    memory_.told.clear();
     memory_.failures = 0;
     memory_.next_attempt.reset();
     if (!memory_.settling.empty())

@@ -78,6 +78,8 @@ class Attempt {
     [[nodiscard]] std::string describe_accepted(omni::Field field) const;
     asio::awaitable<Result<void>> call(std::shared_ptr<Session> session, omni::Update update);
     omni::Update make_update(const FieldSet& fields);
+    // What a dry run does in its place.
+    Outcome tell_wish();
     // What its answer means (attempt_answer.cpp).
     bool counts_as_applied(omni::Field field);
     void record_applied(omni::Field field, const std::string& now_text);

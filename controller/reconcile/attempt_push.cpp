@@ -1,9 +1,11 @@
-// An Attempt's PATCH: its turn, and the request.
+// An Attempt's PATCH: its turn, and the request; in a dry run, words in its place.
+#include "base/log.hpp"
 #include "base/mutation.hpp"
 #include "reconcile/attempt.hpp"
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace oco::reconcile {
 namespace {
@@ -141,6 +143,19 @@ asio::awaitable<Outcome> Attempt::push() {
         co_return note_failed(fields, *failure);
     note_accepted(fields);
     co_return after_accepted(fields);
+}
+
+// What would be sent, once for each wish: its digest tells the fields, their values and the target.
+Outcome Attempt::tell_wish() {
+    const std::string wish = describe_wish(choice_, target_);
+    const std::string digest = combined_digest(digests_, choice_);
+    if (std::exchange(memory_.told, digest) != digest) {
+        log::info("dry run", {{"object", object_->meta.key.str()}, {"message", wish}});
+        owner_.writer_.record(object_->meta, kube::EventType::normal, reason::dry_run, "DryRun",
+                              wish);
+    }
+    problems_.push_back(outcome(reason::dry_run, wish));
+    return conclude();
 }
 
 // Runs the PATCH beside a clock: after a second without an answer the status says so.

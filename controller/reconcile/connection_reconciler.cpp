@@ -83,13 +83,41 @@ void ConnectionReconciler::adopt_orphans(const api::Target& target, Memory& memo
 
 Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
     Memory& memory = memories_[object.meta.key];
-    if (memory.uid == object.meta.uid)
+    if (memory.uid == object.meta.uid) {
+        if (services_.settings.dry_run)
+            follow(object, memory);
         return memory;
+    }
     orphan(memory);
     wait_only_at(object.meta.key, memory, nullptr);
     memory = {};
+    recall(object, memory);
+    return memory;
+}
+
+// In a dry run the status is another's, who may have pushed meanwhile: what that one learnt counts.
+// Of our own only what was told stays.
+void ConnectionReconciler::follow(const api::OmniConnection& object, Memory& memory) {
+    if (memory.adopted == prints_of(object.status).all)
+        return;
+    Memory anew;
+    anew.told = std::move(memory.told);
+    const Announced announced = std::move(memory.announced);
+    recall(object, anew);
+    anew.announced = announced;
+    // What was listed before tells nothing of what is in Omni now.
+    for (const omni::Field setting :
+         {omni::Field::base_role, omni::Field::environment_user_attribute})
+        anew.drift.pushed(setting, services_.runtime.now());
+    memory = std::move(anew);
+}
+
+// What the object's status tells a process that knows nothing of it.
+void ConnectionReconciler::recall(const api::OmniConnection& object, Memory& memory) {
     memory.uid = object.meta.uid;
     memory.status = StatusWriter::adopt(object, memory.ledger, memory.announced);
+    if (services_.settings.dry_run)
+        memory.adopted = prints_of(object.status).all;
     recall_unanswered(memory, services_.runtime.now());
     // A spec that was changed may have been sent, and changed back.
     const bool looked_at = object.status.observed_generation == object.meta.generation;
@@ -100,7 +128,6 @@ Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
     memory.generation = object.status.observed_generation;
     recall_failures(object, memory);
     recall_pace(object.status);
-    return memory;
 }
 
 // A restart goes on waiting where the last process left off, within reason.
@@ -236,7 +263,11 @@ asio::awaitable<bool> ConnectionReconciler::write_status(ObjectKey key, Memory& 
 
 void ConnectionReconciler::status_delivered(const api::OmniConnection& object) {
     const auto known = memories_.find(object.meta.key);
-    if (known != memories_.end() && known->second.uid == object.meta.uid)
+    if (known == memories_.end() || known->second.uid != object.meta.uid)
+        return;
+    if (services_.settings.dry_run)
+        hooks_.again(object.meta.key); // see follow()
+    else
         writer_.delivered(object, known->second.ledger);
 }
 

@@ -76,6 +76,8 @@ class ConnectionReconciler {
     void adopt_orphans(const api::Target& target, Memory& memory);
 
     Memory& remember(const api::OmniConnection& object);
+    void follow(const api::OmniConnection& object, Memory& memory);
+    void recall(const api::OmniConnection& object, Memory& memory);
     void recall_failures(const api::OmniConnection& object, Memory& memory) const;
     void recall_pace(const api::OmniConnection::Status& status);
     asio::awaitable<void> finish(std::shared_ptr<const api::OmniConnection> object, Memory& memory,

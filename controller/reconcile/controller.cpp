@@ -195,8 +195,10 @@ asio::awaitable<void> Controller::wait_for_all(bool (kube::Watcher::*state)() co
 }
 
 asio::awaitable<void> Controller::wait_digest_key() {
+    const auto if_missing = settings_.dry_run ? IfMissing::make_up : IfMissing::create;
     for (;;) {
-        auto key = co_await obtain_digest_key(runtime_, client_, settings_.operator_namespace);
+        auto key =
+            co_await obtain_digest_key(runtime_, client_, settings_.operator_namespace, if_missing);
         if (key) {
             digest_key_ = std::move(*key);
             trouble_.clear();
@@ -211,6 +213,9 @@ asio::awaitable<void> Controller::wait_digest_key() {
 // Returns when the Lease is lost.
 asio::awaitable<void> Controller::lead() {
     if (elector_ == nullptr) {
+        // A dry run takes the statuses at their word: nothing is sent on the strength of it.
+        if (settings_.dry_run)
+            leadership_.takeover = kube::Takeover::clean;
         work();
         co_return co_await tasks_.join();
     }

@@ -35,19 +35,34 @@ std::string manifest(const std::string& ns, std::string_view key) {
     return body.str();
 }
 
+SecretBytes random_key(rt::Runtime& runtime) {
+    std::array<unsigned char, key_size> bytes{};
+    runtime.random_bytes(bytes);
+    SecretBytes key({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    wipe(bytes.data(), bytes.size());
+    return key;
+}
+
+DigestKey with_id(SecretBytes bytes) {
+    DigestKey out;
+    out.id = fingerprint(bytes.expose(), 16);
+    out.bytes = std::move(bytes);
+    return out;
+}
+
 } // namespace
 
 boost::asio::awaitable<Result<DigestKey>> obtain_digest_key(rt::Runtime& runtime,
-                                                            kube::Client& client, std::string ns) {
+                                                            kube::Client& client, std::string ns,
+                                                            IfMissing if_missing) {
     const kube::ObjectKey key{.ns = ns, .name = std::string(digest_key_secret)};
     auto read = co_await kube::read_secret(client, key, {"key"}, "");
     if (!read && read.error().kind == ErrorClass::not_found) {
-        std::array<unsigned char, key_size> bytes{};
-        runtime.random_bytes(bytes);
-        auto made = co_await client.create(
-            kube::resources::secrets.collection(ns),
-            manifest(ns, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
-        wipe(bytes.data(), bytes.size());
+        SecretBytes bytes = random_key(runtime);
+        if (if_missing == IfMissing::make_up)
+            co_return with_id(std::move(bytes));
+        auto made = co_await client.create(kube::resources::secrets.collection(ns),
+                                           manifest(ns, bytes.expose()));
         if (!made && made.error().kind != ErrorClass::conflict) {
             const bool no_namespace = made.error().kind == ErrorClass::not_found;
             co_return make_error(
@@ -66,10 +81,7 @@ boost::asio::awaitable<Result<DigestKey>> obtain_digest_key(rt::Runtime& runtime
                              "Secret " + key.str() +
                                  " must hold 32 random bytes under \"key\"; delete it, and it is "
                                  "made anew (and every credential is sent once)");
-    DigestKey out;
-    out.id = fingerprint(value->second.expose(), 16);
-    out.bytes = std::move(value->second);
-    co_return out;
+    co_return with_id(std::move(value->second));
 }
 
 } // namespace oco::reconcile

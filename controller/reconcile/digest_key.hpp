@@ -15,9 +15,13 @@ struct DigestKey {
     std::string id;    // tells one key from another, not the key
 };
 
-// Reads the immutable Secret of the operator's namespace, or creates it; of several operators that
-// do so at once one wins, and all use its key.
-boost::asio::awaitable<Result<DigestKey>> obtain_digest_key(rt::Runtime& runtime,
-                                                            kube::Client& client, std::string ns);
+enum class IfMissing {
+    create,  // of several operators that do so at once one wins, and all use its key
+    make_up, // a key of this process alone, which fits no status
+};
+
+// Reads the immutable Secret of the operator's namespace.
+boost::asio::awaitable<Result<DigestKey>>
+obtain_digest_key(rt::Runtime& runtime, kube::Client& client, std::string ns, IfMissing if_missing);
 
 } // namespace oco::reconcile

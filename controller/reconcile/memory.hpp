@@ -34,6 +34,10 @@ struct Memory {
     Announced announced;
     Outcome outcome; // of the last reconcile
 
+    // A dry run:
+    std::string adopted; // print of the status of others that this began with
+    std::string told;    // the wish that was told last; empty: nothing is wanted
+
     // What Omni holds of these is not known: an attempt ended without a definite answer.
     FieldSet unknown;
     LateValues late;    // of attempts that went unanswered

@@ -8,7 +8,8 @@
 namespace oco::reconcile {
 namespace {
 
-constexpr std::array progressing_reasons{reason::progressing, reason::rate_limited};
+constexpr std::array progressing_reasons{reason::progressing, reason::rate_limited,
+                                         reason::dry_run};
 constexpr std::array failing_reasons{reason::secret_not_found,       reason::secret_key_not_found,
                                      reason::secret_access_denied,   reason::instance_not_found,
                                      reason::instance_not_ready,     reason::omni_unavailable,

@@ -42,6 +42,8 @@ inline constexpr std::string_view connection_not_found = "ConnectionNotFound";
 inline constexpr std::string_view connection_name_ambiguous = "ConnectionNameAmbiguous";
 inline constexpr std::string_view connection_conflict = "ConnectionConflict";
 inline constexpr std::string_view rejected = "Rejected";
+// In no status: a dry run writes none.
+inline constexpr std::string_view dry_run = "DryRun";
 } // namespace reason
 
 // The shape that a reason has; `suspended` is stalled only with something pending, which the

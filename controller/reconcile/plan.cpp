@@ -15,6 +15,18 @@ FieldSet without(const FieldSet& fields, const FieldSet& removed) {
     return out;
 }
 
+std::string_view name_in_status(Field field) {
+    switch (field) {
+    case Field::credential:
+        return "credential";
+    case Field::base_role:
+        return "baseRole";
+    case Field::environment_user_attribute:
+        return "environmentUserAttribute";
+    }
+    return {};
+}
+
 } // namespace
 
 void keep_applicable(api::Applied& applied, const api::Target& target, const FieldSet& held) {
@@ -57,6 +69,13 @@ std::string combined_digest(const Digests& digests, const FieldSet& fields) {
     for (const Field field : fields)
         all.append(omni::name(field)).append("=").append(digests.at(field)).append(";");
     return fingerprint(all);
+}
+
+std::string describe_wish(const FieldSet& fields, const api::Target& target) {
+    std::string names;
+    for (const Field field : fields)
+        names.append(names.empty() ? "" : ", ").append(name_in_status(field));
+    return "would send " + names + " to connection " + target.connection_id + " at " + target.host;
 }
 
 void Refusals::at_generation(std::int64_t generation) {

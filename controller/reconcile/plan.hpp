@@ -28,6 +28,10 @@ void forget_applied(api::Applied& applied, omni::Field field);
 // The identity of a set of values: what `status.rejected.digest` holds.
 std::string combined_digest(const Digests& digests, const FieldSet& fields);
 
+// "would send credential, baseRole to connection ID at HOST": for people, with the fields as the
+// status names them.
+std::string describe_wish(const FieldSet& fields, const api::Target& target);
+
 // What Omni refused, for one generation of the spec.
 class Refusals {
   public:

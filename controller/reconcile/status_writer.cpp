@@ -42,10 +42,13 @@ asio::awaitable<Result<void>> StatusWriter::patch_within(kube::ObjectMeta meta,
                                                          StatusLedger& ledger, StatusPrints prints,
                                                          std::string body, rt::Duration limit) {
     ledger.begin(std::move(prints)); // its echo may come before its answer
-    auto done = co_await rt::with_deadline(
-        services_.runtime, limit, services_.kube.patch_status(resource_, meta, std::move(body)));
-    if (!done)
-        co_return done.error();
+    if (!services_.settings.dry_run) {
+        auto done = co_await rt::with_deadline(
+            services_.runtime, limit,
+            services_.kube.patch_status(resource_, meta, std::move(body)));
+        if (!done)
+            co_return done.error();
+    }
     ledger.written(services_.runtime.now());
     co_return Result<void>();
 }
@@ -55,9 +58,11 @@ void StatusWriter::announce(const kube::ObjectMeta& meta, Announced& before, con
         std::exchange(before, Announced{.reason = now.reason, .message = now.message});
     if (last.reason == now.reason && last.message == now.message)
         return;
+    if (now.reason == reason::dry_run) // told where it arises, once for each wish
+        return;
     log::write(now.shape == Shape::ready ? log::Level::info : log::Level::warn, kind_,
                {{"object", meta.key.str()}, {"reason", now.reason}, {"message", now.message}});
-    if (last.reason == now.reason)
+    if (last.reason == now.reason || services_.settings.dry_run)
         return;
     const bool calm = now.shape == Shape::ready || now.shape == Shape::progressing;
     record(meta, calm ? kube::EventType::normal : kube::EventType::warning, now.reason, "Reconcile",

@@ -1,4 +1,5 @@
-// Tells of one kind of objects: writes their status, records Events, and logs what changed.
+// Tells of one kind of objects: writes their status, records Events, and logs what changed. In a
+// dry run the statuses only seem to be written, and what changed is logged without an Event.
 #pragma once
 
 #include "reconcile/outcome.hpp"

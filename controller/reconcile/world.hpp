@@ -29,6 +29,8 @@ struct NamespaceMeta {
 struct Settings {
     AllowedHosts allowed_hosts;
     bool allow_http = false;
+    // Tells what would be sent, and leaves Omni and Kubernetes as they are, but for Events.
+    bool dry_run = false;
     std::vector<std::string> namespaces; // watched; empty: all
     std::string operator_namespace;
     std::string user_agent;

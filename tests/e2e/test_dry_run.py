@@ -1,0 +1,305 @@
+"""`run --dry-run` tells what would be sent, and leaves Omni and Kubernetes as they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from conftest import install_crds
+from control_plane import ControlPlane
+from operator_site import OPERATOR_NAMESPACE, Emulator, Operator, Site
+from test_push import password
+
+# All that a dry run needs.
+RIGHTS = [
+    {
+        "apiGroups": ["omniconnection.io"],
+        "resources": ["omniinstances", "omniconnections"],
+        "verbs": ["get", "list", "watch"],
+    },
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+]
+NAME = "dry-run"
+
+
+def allow(plane: ControlPlane) -> Path:
+    """A kubeconfig with RIGHTS and no others."""
+    account = {"kind": "ServiceAccount", "name": NAME, "namespace": OPERATOR_NAMESPACE}
+    rbac = "rbac.authorization.k8s.io"
+    metadata = {"name": NAME}
+    plane.apply(
+        [
+            {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {**metadata, "namespace": OPERATOR_NAMESPACE},
+            },
+            {
+                "apiVersion": f"{rbac}/v1",
+                "kind": "ClusterRole",
+                "metadata": metadata,
+                "rules": RIGHTS,
+            },
+            {
+                "apiVersion": f"{rbac}/v1",
+                "kind": "ClusterRoleBinding",
+                "metadata": metadata,
+                "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": NAME},
+                "subjects": [account],
+            },
+        ]
+    )
+    return plane.kubeconfig_for(OPERATOR_NAMESPACE, NAME)
+
+
+@pytest.fixture(name="plane", scope="module")
+def fixture_plane(control_plane_bin: Path) -> Iterator[ControlPlane]:
+    """A control plane where no operator has ever run."""
+    with ControlPlane(control_plane_bin) as plane:
+        install_crds(plane)
+        plane.kubectl("create", "namespace", OPERATOR_NAMESPACE)
+        yield plane
+
+
+Launch = Callable[[ControlPlane], Operator]
+
+
+@pytest.fixture(name="launch")
+def fixture_launch(operator_bin: Path, emulator: Emulator, tmp_path: Path) -> Iterator[Launch]:
+    """Starts a dry run with RIGHTS. It ends well, and did not try what it may not."""
+    started: list[Operator] = []
+
+    def launch(plane: ControlPlane) -> Operator:
+        flags = ["--dry-run", "--allowed-hosts", emulator.host]
+        log = tmp_path / "dry-run"
+        dry = Operator(operator_bin, plane, log, *flags, kubeconfig=allow(plane))
+        started.append(dry)
+        dry.start()
+        return dry
+
+    yield launch
+    for dry in started:
+        page = dry.scrape()
+        assert dry.stop() == 0
+        assert 'code="403"' not in page
+        assert '"level":"error"' not in dry.log.read_text()
+
+
+def told(site: Site, name: str) -> list[str]:
+    """What the log tells of the object, line by line."""
+    lines = (json.loads(line) for line in site.operator.log.read_text().splitlines())
+    mine = (l for l in lines if l["msg"] == "dry run" and l["object"] == f"{site.ns}/{name}")
+    return [line["message"] for line in mine]
+
+
+def wait_told(site: Site, name: str, expected: list[str]) -> None:
+    site.eventually(lambda: len(told(site, name)) >= len(expected), f"telling of {name}")
+    assert told(site, name) == expected
+
+
+def events(site: Site, name: str) -> dict[str, int]:
+    """The Events `DryRun` of the object: how often each note was told."""
+    found = json.loads(site.kubectl("get", "events.events.k8s.io", "-o", "json"))["items"]
+    mine = (e for e in found if e["regarding"]["name"] == name)
+    return {
+        e["note"]: e.get("series", {}).get("count", 1) for e in mine if e["reason"] == "DryRun"
+    }
+
+
+def told_marker(site: Site) -> None:
+    """Makes a change and waits until it is told: what was to be told before, has been."""
+    connection = site.emulator.new_connection()
+    name = f"marker-{connection[:8]}"
+    site.connection(name, connection, baseRole="VIEWER")
+    site.eventually(lambda: told(site, name), "the marker")
+
+
+def wish(site: Site, fields: str, connection: str) -> str:
+    return f"would send {fields} to connection {connection} at {site.emulator.host}"
+
+
+def versions(site: Site) -> dict[str, str]:
+    """The versions of the objects: any write makes another."""
+    items = json.loads(site.kubectl("get", "omni", "-o", "json"))["items"]
+    return {
+        f"{i['kind']}/{i['metadata']['name']}": i["metadata"]["resourceVersion"] for i in items
+    }
+
+
+def left_alone(plane: ControlPlane) -> None:
+    """The operator's namespace is as if none had ever run."""
+    leases = plane.kubectl("-n", OPERATOR_NAMESPACE, "get", "leases,secrets", "-o", "name")
+    assert leases.stdout == ""
+
+
+def test_it_tells_each_wish_once_and_writes_nothing(
+    plane: ControlPlane, emulator: Emulator, launch: Launch, figures: Callable[[str, str], None]
+) -> None:
+    before = len(emulator.requests())
+    site = Site(plane, emulator, launch(plane))
+    connection = emulator.new_connection("postgres")
+    spec: dict[str, Any] = {
+        "credentials": password("db"),
+        "environmentUserAttribute": {"attributeName": "env", "defaultValues": ["prod"]},
+    }
+    site.secret("db", password="never-sent-1")
+    site.connection("sales", connection, baseRole="VIEWER", **spec)
+    everything = wish(site, "credential, baseRole, environmentUserAttribute", connection)
+    wait_told(site, "sales", [everything])
+
+    site.secret("db", password="never-sent-2")
+    wait_told(site, "sales", [everything] * 2)
+    site.connection("sales", connection, baseRole="QUERIER", **spec)
+    wait_told(site, "sales", [everything] * 3)
+    # Neither another look nor another version of the same value is another wish.
+    site.kubectl("annotate", "oconn/sales", "reconcile.omniconnection.io/requestedAt=t1")
+    site.kubectl("label", "secret/db", "team=data")
+    told_marker(site)
+    assert told(site, "sales") == [everything] * 3
+    site.eventually(lambda: events(site, "sales") == {everything: 3}, "its Events")
+    assert site.event_reasons("sales") == {"DryRun"}
+
+    # A credential that would not pass is no wish; the log says what is wrong with it.
+    site.secret("db", password="")
+    role = wish(site, "baseRole, environmentUserAttribute", connection)
+    wait_told(site, "sales", [everything] * 3 + [role])
+    site.eventually(lambda: "InvalidCredential" in site.operator.log.read_text(), "what is wrong")
+    # What is suspended would not be sent.
+    site.connection("idle", connection, credentials=password("db"), suspend=True)
+    told_marker(site)
+    assert told(site, "idle") == []
+
+    looks = site.operator.reconciles()
+    told_marker(site)
+    extra = site.operator.reconciles() - looks
+    assert extra < 20
+    figures("dry run", f"{looks:.0f} reconciles in all, {extra:.0f} for one more object")
+    requests = emulator.requests()[before:]
+    assert requests and {r["method"] for r in requests} == {"GET"}
+    assert site.status("sales") == {"observedGeneration": -1}
+    assert site.status("omni", "oinst") == {"observedGeneration": -1}
+    left_alone(plane)
+    assert not site.leaked()
+
+
+def test_it_goes_by_the_status_and_the_digest_key(
+    plane: ControlPlane, emulator: Emulator, operator_bin: Path, tmp_path: Path, launch: Launch
+) -> None:
+    flags = ["--allowed-hosts", emulator.host, "--operator-namespace", OPERATOR_NAMESPACE]
+    live = Operator(operator_bin, plane, tmp_path / "live", *flags)
+    live.start()
+    site = Site(plane, emulator, live)
+    connection = emulator.new_connection("postgres")
+    site.secret("db", password="sent-by-the-real-one")
+    spec: dict[str, Any] = {"credentials": password("db")}
+    site.connection("sales", connection, baseRole="VIEWER", **spec)
+    site.wait_reason("sales", "Synced")
+    assert live.stop() == 0
+    site.kubectl("label", "secret/db", "team=data")  # another version of the same value
+    lease = ("-n", OPERATOR_NAMESPACE, "get", "lease", "-o", "json")
+    held = plane.kubectl(*lease).stdout
+
+    site.operator = launch(plane)
+    told_marker(site)
+    assert told(site, "sales") == []
+    site.secret("db", password="only-told")
+    credential = wish(site, "credential", connection)
+    wait_told(site, "sales", [credential])
+    site.connection("sales", connection, baseRole="QUERIER", **spec)
+    both = wish(site, "credential, baseRole", connection)
+    wait_told(site, "sales", [credential, both])
+    site.connection("sales", connection, baseRole="VIEWER", **spec)
+    wait_told(site, "sales", [credential, both, credential])
+    # A setting that somebody changed in Omni.
+    emulator.admin(
+        "PUT",
+        f"connections/{connection}",
+        {"name": "s", "dialect": "postgres", "baseRole": "MODELER"},
+    )
+    site.kubectl("annotate", "oconn/sales", "reconcile.omniconnection.io/requestedAt=t1")
+    wait_told(site, "sales", [credential, both, credential, both])
+    # Back where Omni is.
+    emulator.admin(
+        "PUT",
+        f"connections/{connection}",
+        {"name": "s", "dialect": "postgres", "baseRole": "VIEWER"},
+    )
+    site.secret("db", password="sent-by-the-real-one")
+    site.kubectl(
+        "annotate", "--overwrite", "oconn/sales", "reconcile.omniconnection.io/requestedAt=t2"
+    )
+    told_marker(site)
+    assert len(emulator.patches(connection)) == 1
+    assert site.status("sales")["observedGeneration"] == 1
+    assert plane.kubectl(*lease).stdout == held
+
+
+def test_an_overdue_repush_is_told_once(
+    plane: ControlPlane, emulator: Emulator, launch: Launch
+) -> None:
+    site = Site(plane, emulator, launch(plane))
+    connection = emulator.new_connection("postgres")
+    site.secret("db", password="sent-two-hours-ago")
+    spec = {**password("db"), "repushInterval": "1h"}
+    site.connection("sales", connection, credentials=spec)
+    credential = wish(site, "credential", connection)
+    wait_told(site, "sales", [credential])
+    secret = site.plane.get("secret", "db", site.ns)["metadata"]
+    applied = {
+        "target": {"host": emulator.host, "connectionID": connection},
+        "credential": {
+            "secretName": "db",
+            "secretKey": "password",
+            "secretUID": secret["uid"],
+            "secretResourceVersion": secret["resourceVersion"],
+            "digest": "of another key",
+            "keyID": "another key",
+            "pushedAt": "2026-01-01T00:00:00Z",
+        },
+    }
+    status = {"observedGeneration": 1, "applied": applied}
+    site.kubectl(
+        *("patch", "oconn/sales", "--subresource=status", "--type=merge"),
+        *("-p", json.dumps({"status": status})),
+    )
+    told_marker(site)
+    looks = site.operator.reconciles()
+    told_marker(site)
+    assert site.operator.reconciles() - looks < 20
+    assert told(site, "sales") == [credential]
+
+
+def test_it_does_not_disturb_an_operator_at_work(site: Site, launch: Launch) -> None:
+    live = site.operator
+    dry = launch(site.plane)
+    connection = site.emulator.new_connection("postgres")
+    site.secret("db", password="sent-by-the-real-one-1")
+    site.connection("sales", connection, credentials=password("db"), baseRole="VIEWER")
+    site.wait_reason("sales", "Synced")
+    site.secret("db", password="sent-by-the-real-one-2")
+    site.wait_patches(connection, 2)
+    site.wait_reason("sales", "Synced")
+    site.eventually(
+        lambda: 'reason="DryRun"' not in dry.scrape(), "the dry run sees what was sent"
+    )
+    # No two that write in turns.
+    site.synced_marker()
+    before = versions(site)
+    site.synced_marker()
+    after = versions(site)
+    assert {k: after[k] for k in before if k.startswith("OmniConnection")} == {
+        k: v for k, v in before.items() if k.startswith("OmniConnection")
+    }
+    assert site.emulator.bodies(connection) == [
+        {"passwordUnencrypted": "sent-by-the-real-one-1", "baseRole": "VIEWER"},
+        {"passwordUnencrypted": "sent-by-the-real-one-2"},
+    ]
+    assert "status not written" not in live.log.read_text()
+    assert 'leader_election_master_status{name="omni-connection-operator"} 1' in live.scrape()
+    site.operator = dry
+    assert not site.leaked()
+    site.operator = live
