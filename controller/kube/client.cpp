@@ -1,8 +1,7 @@
 #include "kube/client.hpp"
 
 #include "base/text.hpp"
-
-#include <charconv>
+#include "http/retry_after.hpp"
 
 namespace oco::kube {
 namespace {
@@ -103,18 +102,14 @@ std::string Resource::object(std::string_view ns, std::string_view name) const {
     return collection(ns).append("/").append(http::percent_encode(name));
 }
 
-Error status_error(std::string_view what, const http::Response& response) {
+Error status_error(std::string_view what, const http::Response& response, WallTime now) {
     Error error{.kind = class_of(response.status),
                 .message = std::string(what) + ": " + std::to_string(response.status),
                 .http_status = response.status};
     if (auto document = json::parse(response.body.expose()))
         if (const auto text = json::string_at(*document, "message"); !text.empty())
             error.message = printable(text);
-    const auto retry = response.header("retry-after");
-    int seconds = 0;
-    if (std::from_chars(retry.data(), retry.data() + retry.size(), seconds).ec == std::errc{} &&
-        seconds >= 0)
-        error.retry_after = std::chrono::seconds(std::min(seconds, 600));
+    error.retry_after = http::parse_retry_after(response.header("retry-after"), now);
     return error;
 }
 
@@ -181,9 +176,9 @@ asio::awaitable<Result<json::Document>> Client::call(std::string method, std::st
         observer_(method, response ? response->status : 0, runtime_.now() - started);
         if (response && response->status >= 200 && response->status < 300)
             co_return json::parse(response->body.expose());
-        const Error error =
-            response ? status_error(std::string(method).append(" ").append(target), *response)
-                     : response.error();
+        const Error error = response ? status_error(std::string(method).append(" ").append(target),
+                                                    *response, runtime_.wall_now())
+                                     : response.error();
         const auto pause = next_attempt(attempts, error, used);
         if (!pause)
             co_return error;
@@ -206,7 +201,8 @@ asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Client::watch(std
         http::Response answer;
         if (stream)
             static_cast<http::ResponseHead&>(answer) = (*stream)->head();
-        const Error error = stream ? status_error("watch of " + target, answer) : stream.error();
+        const Error error = stream ? status_error("watch of " + target, answer, runtime_.wall_now())
+                                   : stream.error();
         stream = Error(error); // its connection is not needed while we wait
         const auto pause = next_attempt(attempts, error, used);
         if (!pause)

@@ -93,6 +93,6 @@ class Client {
 };
 
 // The error for an answer that is no 2xx; `what` is "GET /api/..." or the like.
-Error status_error(std::string_view what, const http::Response& response);
+Error status_error(std::string_view what, const http::Response& response, WallTime now);
 
 } // namespace oco::kube

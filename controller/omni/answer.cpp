@@ -2,9 +2,9 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "http/retry_after.hpp"
 #include "omni/request.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -183,34 +183,6 @@ bool is_definite(int status) {
     return status >= 300 && status < 500 && status != 408;
 }
 
-std::optional<std::chrono::seconds> seconds_until(std::string_view date, WallTime now) {
-    // Years that the clock's nanoseconds can't hold (it ends in 2262) would overflow them.
-    constexpr std::string_view example = "Tue, 24 Nov 2026 20:24:51 GMT";
-    const auto year = date.substr(std::min(date.size(), example.find("2026")), 4);
-    const bool digits = year.find_first_not_of("0123456789") == std::string_view::npos;
-    if (date.size() != example.size() || !digits || year < "2000" || year > "2199")
-        return std::nullopt;
-    const auto when = parse_http_date(date);
-    if (!when)
-        return std::nullopt;
-    return std::chrono::ceil<std::chrono::seconds>(*when - now);
-}
-
-std::optional<std::chrono::seconds> retry_after_of(const http::Response& response, WallTime now) {
-    const auto text = trim(response.header("retry-after"));
-    std::optional<std::chrono::seconds> wait;
-    if (!text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos) {
-        int seconds = 0;
-        const auto read = std::from_chars(text.data(), text.data() + text.size(), seconds);
-        wait = read.ec == std::errc{} ? std::chrono::seconds(seconds) : longest_retry_after;
-    } else {
-        wait = seconds_until(text, now);
-    }
-    if (!wait || *wait <= std::chrono::seconds(0))
-        return std::nullopt;
-    return std::min(*wait, longest_retry_after);
-}
-
 bool says_failure(const json::Value& body) {
     return json::bool_at(body, "success") == false || json::string_at(body, "success") == "false";
 }
@@ -249,7 +221,7 @@ Error error_of(const http::Response& response, const Outgoing& outgoing, WallTim
     error.http_status = status;
     error.sent = is_definite(status) ? Sent::no : Sent::maybe;
     if (status == 429 || status == 503)
-        error.retry_after = retry_after_of(response, now);
+        error.retry_after = http::parse_retry_after(response.header("retry-after"), now);
     error.message = answered(status);
     if (status >= 300 && status < 400)
         error.message += ", a redirect, which is never followed; baseURL may be wrong";

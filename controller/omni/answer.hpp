@@ -1,7 +1,7 @@
 // Whether Omni did what was asked, and what went wrong if not. Pure.
 //
 // Source: Omni API, "Update connection" (responses, schema Error). Seen beside what is
-// documented: `{detail,status}`, `{error}`, and pages of proxies. RFC 9110 for Retry-After.
+// documented: `{detail,status}`, `{error}`, and pages of proxies.
 #pragma once
 
 #include "base/result.hpp"
@@ -12,8 +12,6 @@
 #include <chrono>
 
 namespace oco::omni {
-
-inline constexpr std::chrono::seconds longest_retry_after = std::chrono::minutes(10);
 
 // What went out with a request, of which nothing may come back in a message. Not owned.
 struct Outgoing {
@@ -37,9 +35,7 @@ Result<void> check_success(const http::Response& response, const Outgoing& outgo
 // `sent` tells whether a PATCH may have been carried out all the same: `no` for a definite answer,
 // which is 3xx or 4xx other than 408; `maybe` for the rest.
 //
-// `retry_after` is set for 429 and 503: whole seconds or an HTTP date, at most
-// `longest_retry_after`. What is malformed, zero or past is ignored, so that the caller's own
-// backoff holds.
+// `retry_after` is set for 429 and 503 (http::parse_retry_after).
 //
 // `message` is "Omni answered 400: TEXT", one printable line within max_message_bytes, TEXT being
 // the most specific one of the body. It is withheld when it shares 8 bytes in a row with a

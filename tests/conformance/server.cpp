@@ -18,7 +18,7 @@ asio::awaitable<Result<json::Document>> Server::call(http::Request request) {
     if (!answer)
         co_return answer.error();
     if (answer->status != 200)
-        co_return kube::status_error(what, *answer);
+        co_return kube::status_error(what, *answer, WallTime{});
     co_return json::parse(answer->body.expose());
 }
 

@@ -89,11 +89,20 @@ def fixture_launch(operator_bin: Path, emulator: Emulator, tmp_path: Path) -> It
         assert '"level":"error"' not in dry.log.read_text()
 
 
+def lines_of(site: Site, name: str) -> list[dict[str, Any]]:
+    """The lines of the log about the object."""
+    whole = (l for l in site.operator.log.read_text().splitlines(keepends=True) if l[-1] == "\n")
+    lines = (json.loads(line) for line in whole)
+    return [line for line in lines if line.get("object") == f"{site.ns}/{name}"]
+
+
 def told(site: Site, name: str) -> list[str]:
-    """What the log tells of the object, line by line."""
-    lines = (json.loads(line) for line in site.operator.log.read_text().splitlines())
-    mine = (l for l in lines if l["msg"] == "dry run" and l["object"] == f"{site.ns}/{name}")
-    return [line["message"] for line in mine]
+    """What would be sent for the object, by the log."""
+    return [line["message"] for line in lines_of(site, name) if line["msg"] == "dry run"]
+
+
+def said_of(site: Site, name: str, reason: str) -> bool:
+    return any(line.get("reason") == reason for line in lines_of(site, name))
 
 
 def wait_told(site: Site, name: str, expected: list[str]) -> None:
@@ -167,7 +176,7 @@ def test_it_tells_each_wish_once_and_writes_nothing(
     site.secret("db", password="")
     role = wish(site, "baseRole, environmentUserAttribute", connection)
     wait_told(site, "sales", [everything] * 3 + [role])
-    site.eventually(lambda: "InvalidCredential" in site.operator.log.read_text(), "what is wrong")
+    site.eventually(lambda: said_of(site, "sales", "InvalidCredential"), "what is wrong")
     # What is suspended would not be sent.
     site.connection("idle", connection, credentials=password("db"), suspend=True)
     told_marker(site)
@@ -209,11 +218,16 @@ def test_it_goes_by_the_status_and_the_digest_key(
     site.secret("db", password="only-told")
     credential = wish(site, "credential", connection)
     wait_told(site, "sales", [credential])
+    # What was given up and comes back is another wish.
+    site.secret("db", password="sent-by-the-real-one")
+    site.eventually(lambda: said_of(site, "sales", "Synced"), "in step")
+    site.secret("db", password="only-told")
+    wait_told(site, "sales", [credential] * 2)
     site.connection("sales", connection, baseRole="QUERIER", **spec)
     both = wish(site, "credential, baseRole", connection)
-    wait_told(site, "sales", [credential, both])
+    wait_told(site, "sales", [credential] * 2 + [both])
     site.connection("sales", connection, baseRole="VIEWER", **spec)
-    wait_told(site, "sales", [credential, both, credential])
+    wait_told(site, "sales", [credential] * 2 + [both, credential])
     # A setting that somebody changed in Omni.
     emulator.admin(
         "PUT",
@@ -221,7 +235,7 @@ def test_it_goes_by_the_status_and_the_digest_key(
         {"name": "s", "dialect": "postgres", "baseRole": "MODELER"},
     )
     site.kubectl("annotate", "oconn/sales", "reconcile.omniconnection.io/requestedAt=t1")
-    wait_told(site, "sales", [credential, both, credential, both])
+    wait_told(site, "sales", [credential] * 2 + [both, credential, both])
     # Back where Omni is.
     emulator.admin(
         "PUT",

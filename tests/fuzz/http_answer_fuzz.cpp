@@ -1,22 +1,14 @@
 // Any bytes as an HTTP answer, whole and in slices. Besides what the sanitizers find: how the bytes
 // are cut makes no difference, and what comes out keeps within the limit.
+#include "check.hpp"
 #include "http/codec.hpp"
-
-#include <cstdint>
-#include <cstdlib>
-#include <string>
-#include <string_view>
 
 namespace {
 
 using namespace oco;
+using fuzz::require;
 
 constexpr std::size_t limit = std::size_t{64} * 1024;
-
-void require(bool holds) {
-    if (!holds)
-        std::abort();
-}
 
 struct Outcome {
     bool fine = true;
@@ -51,7 +43,7 @@ Outcome read(std::string_view bytes, std::size_t slice, http::Encoding accepted)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0)
         return 0;
-    const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+    const auto bytes = fuzz::text_of(data + 1, size - 1);
     const auto accepted = (data[0] & 1) != 0 ? http::Encoding::gzip : http::Encoding::identity;
     const std::size_t slice = 1 + data[0] / 2;
     require(read(bytes, size, accepted) == read(bytes, slice, accepted));

@@ -1,22 +1,15 @@
 // Any text as a kubeconfig, and as every file that it names. Besides what the sanitizers find: a
 // refusal is one printable line of class `invalid`, and what is accepted can be sent.
 #include "base/text.hpp"
+#include "check.hpp"
 #include "kube/config.hpp"
 
 #include <algorithm>
-#include <cstdint>
-#include <cstdlib>
-#include <string>
-#include <string_view>
 
 namespace {
 
 using namespace oco;
-
-void require(bool holds) {
-    if (!holds)
-        std::abort();
-}
+using fuzz::require;
 
 bool is_visible(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
@@ -42,7 +35,7 @@ void check(const Result<kube::ClientConfig>& config) {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const std::string text(reinterpret_cast<const char*>(data), size);
+    const std::string text(fuzz::text_of(data, size));
     const kube::Environment environment{
         .variable = [](const std::string&) { return std::optional<std::string>(); },
         .read_file =

@@ -3,24 +3,18 @@
 // body. Besides what the sanitizers find: a message is one short printable line that repeats
 // nothing of the credential, and what is read of a connection is usable.
 #include "base/text.hpp"
+#include "check.hpp"
+#include "http/retry_after.hpp"
 #include "omni/answer.hpp"
 #include "omni/connection_list.hpp"
 
 #include <algorithm>
-#include <cstdint>
-#include <cstdlib>
-#include <string>
-#include <string_view>
 
 namespace {
 
 using oco::SecretBytes;
+using oco::fuzz::require;
 using namespace oco::omni;
-
-void require(bool holds) {
-    if (!holds)
-        std::abort();
-}
 
 // The operator's own words, which a credential may happen to contain.
 constexpr std::string_view withheld = "(text withheld: it repeats part of what was sent)";
@@ -52,7 +46,7 @@ void check_connection(const ConnectionInfo& connection) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size < 2)
         return 0;
-    std::string_view rest(reinterpret_cast<const char*>(data) + 2, size - 2);
+    auto rest = oco::fuzz::text_of(data + 2, size - 2);
     const auto take = [&rest](std::size_t count) {
         const auto front = rest.substr(0, count);
         rest.remove_prefix(front.size());
@@ -61,6 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     constexpr int statuses[] = {200, 204, 302, 400, 401, 403, 404, 408, 422, 429, 500, 503};
     const auto secret = take(data[1]);
     const auto retry_after = take(std::min(rest.find('\0'), rest.size()));
+    take(1); // the NUL
     Update update;
     update.password = SecretBytes(secret);
     oco::http::Response response;
@@ -73,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto error = error_of(response, outgoing, now);
     check_message(error, secret);
     require(!error.retry_after || (*error.retry_after > std::chrono::seconds(0) &&
-                                   *error.retry_after <= longest_retry_after));
+                                   *error.retry_after <= oco::http::longest_retry_after));
     if (const auto outcome = check_success(response, outgoing, now); outcome.has_error())
         check_message(outcome.error(), secret);
     if (const auto list = parse_connections(response); list.has_value())

@@ -1,4 +1,4 @@
-// Keys made when the tests start: no key material is kept in the repository.
+// Keys made when the tests start: none of them is in the repository.
 #pragma once
 
 #include <openssl/evp.h>

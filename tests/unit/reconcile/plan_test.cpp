@@ -102,3 +102,13 @@ TEST_CASE("another target makes void what was applied, and so does a field that 
     CHECK_FALSE(applied.credential);
     CHECK(applied.target.host == "b");
 }
+
+TEST_CASE("a wish in words") {
+    const api::Target target{.host = "acme.omniapp.co", .connection_id = "c1"};
+    CHECK(describe_wish({Field::base_role}, target) ==
+          "would send baseRole to connection c1 at acme.omniapp.co");
+    CHECK(describe_wish({Field::environment_user_attribute, Field::base_role, Field::credential},
+                        target) ==
+          "would send credential, baseRole, environmentUserAttribute to connection c1 at "
+          "acme.omniapp.co");
+}
