@@ -1,7 +1,5 @@
 #include "ledger.hpp"
 
-#include <boost/json/parse.hpp>
-
 namespace oco::sim {
 namespace {
 
@@ -25,19 +23,6 @@ bool may_land_late(int status) {
 }
 
 } // namespace
-
-Push push_of(const emulator::Request& request) {
-    Push push;
-    if (request.method != "PATCH")
-        return push;
-    push.connection_id = emulator::connection_id_of(emulator::parse_target(request.target).path);
-    boost::system::error_code ec;
-    const auto body = boost::json::parse(request.body, ec);
-    if (!ec && body.is_object())
-        if (const auto* password = body.get_object().if_contains("passwordUnencrypted"))
-            push.value = password->as_string().c_str();
-    return push;
-}
 
 void Ledger::value_written(const std::string& secret, const std::string& value) {
     history_[secret].push_back(value);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "omni_model.hpp"
+#include "push.hpp"
 
 #include <deque>
 #include <map>
@@ -80,13 +81,5 @@ class Ledger {
     rt::TimePoint leads_since_{};
     rt::TimePoint renewed_{};
 };
-
-// The connection and the credential of a PATCH; empty for other requests.
-struct Push {
-    std::string connection_id;
-    std::string value;
-};
-
-Push push_of(const emulator::Request& request);
 
 } // namespace oco::sim

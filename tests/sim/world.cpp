@@ -10,10 +10,6 @@ namespace {
 constexpr int most_connections = 6;
 constexpr const char* roles[] = {"VIEWER", "QUERIER", "CONNECTION_ADMIN", "NO_ACCESS"};
 
-std::string uuid_of(int number) {
-    return "00000000-0000-4000-8000-" + std::to_string(100'000'000'000 + number);
-}
-
 std::pair<std::string, std::string> split(const std::string& key) {
     const auto slash = key.find('/');
     return {key.substr(0, slash), key.substr(slash + 1)};
@@ -26,7 +22,7 @@ emulator::Seed World::make_content(std::uint64_t seed) {
     emulator::Seed content;
     for (int number = 0; number < most_connections; ++number) {
         emulator::Connection connection;
-        connection.id = uuid_of(number);
+        connection.id = connection_id_of_number(number);
         connection.name = "Warehouse " + std::to_string(number);
         connection.dialect = dice.chance(0.5) ? "postgres" : "redshift";
         content.connections.push_back(std::move(connection));
@@ -61,7 +57,7 @@ World::World(test::SimRuntime& time, Network& network, std::uint64_t seed, Ledge
     for (int number = 0; number < count; ++number) {
         ManagedObject object{.ns = dice_.chance(0.7) ? "team-a" : "team-b",
                              .name = "warehouse-" + std::to_string(number),
-                             .connection_id = uuid_of(number),
+                             .connection_id = connection_id_of_number(number),
                              .connection_name = dice_.chance(0.2)
                                                     ? "Warehouse " + std::to_string(number)
                                                     : std::string(),

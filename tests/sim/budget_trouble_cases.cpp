@@ -1,0 +1,10 @@
+// Crashes and outages.
+#include "budget_verdict.hpp"
+
+namespace oco::sim {
+
+std::span<const BudgetCase> trouble_cases() {
+    return {};
+}
+
+} // namespace oco::sim
