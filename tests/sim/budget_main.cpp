@@ -42,10 +42,10 @@ std::string line_of(const Run& run, const Verdict& verdict) {
     char line[256];
     std::snprintf(line, sizeof line,
                   "%-4s %-22s %-16s requests %4zu, 429s %zu, largest window %2zu, used %s, lost "
-                  "%zu, stale %zu, repeated %zu",
+                  "%zu, stale %zu, repeated %zu, kube %zu",
                   verdict.complaints().empty() ? "ok" : "FAIL", std::string(run.its->name).c_str(),
                   std::string(run.variant).c_str(), its.requests, its.refused, its.largest_window,
-                  used, its.lost, its.stale, its.repeated);
+                  used, its.lost, its.stale, its.repeated, its.kube);
     return line + its.more + "\n";
 }
 

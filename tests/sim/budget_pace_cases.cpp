@@ -19,25 +19,6 @@ bool sets_role(const Received& one) {
     return one.push.value.empty() && !one.push.base_role.empty();
 }
 
-Traffic::Which of(const BudgetWorld& world, std::size_t first, std::size_t count) {
-    return [&world, first, last = first + count](const Received& one) {
-        return one.push.connection_id >= world.objects()[first].connection_id &&
-               one.push.connection_id <= world.objects()[last - 1].connection_id;
-    };
-}
-
-// Rotates one, and waits until that has arrived at Omni.
-rt::Duration time_of_rotation(BudgetWorld& world, std::size_t place) {
-    const auto written = world.now();
-    world.rotate(place);
-    const auto arrives = [value = world.objects()[place].value](const Received& one) {
-        return one.push.value == value;
-    };
-    world.advance_until([&] { return world.omni.traffic.first(arrives) != nullptr; }, minutes(10));
-    const auto* push = world.omni.traffic.first(arrives);
-    return push != nullptr ? push->time - written : rt::Duration::max();
-}
-
 void rotations(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t count = 300;
     BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
@@ -78,11 +59,7 @@ void second_client(const RunSettings& settings, Verdict& verdict) {
     verdict.expect(refused <= 2, "more than two 429 a minute");
     verdict.expect(accepted >= 27, "less than 90 % of what is left is used");
     judge_delivery(verdict, world);
-    verdict.figures.requests = traffic.all().size();
-    verdict.figures.refused = traffic.count(requests::refused);
-    verdict.figures.largest_window =
-        largest_window(traffic.times(requests::any), std::chrono::minutes(1));
-    verdict.expect(verdict.figures.largest_window <= limit, "more than the limit in a minute");
+    judge_limit(verdict, world, limit, {.refusals = Refusals::may_be});
 }
 
 // A rotation does not wait for settings.
@@ -99,7 +76,7 @@ void rotation_in_backlog(const RunSettings& settings, Verdict& verdict) {
     rt::Duration longest{};
     for (std::size_t place = ours; place < ours + 5; ++place) {
         world.advance(minutes(2) + seconds(13));
-        longest = std::max(longest, time_of_rotation(world, place));
+        longest = std::max(longest, world.time_of_rotation(place));
     }
     const auto pending = count - world.omni.traffic.count(sets_role);
     verdict.note("role changes still to come", double(pending));
@@ -128,7 +105,7 @@ void behind_other_namespace(const RunSettings& settings, Verdict& verdict) {
     for (std::size_t place = ours; place < ours + 3; ++place) {
         world.advance(seconds(31));
         const auto written = world.now();
-        const auto took = time_of_rotation(world, place);
+        const auto took = world.time_of_rotation(place);
         most_before = std::max(most_before, world.omni.traffic.count(requests::at(
                                                 written, written + took, requests::any)));
     }
@@ -159,10 +136,10 @@ void behind_same_namespace(const RunSettings& settings, Verdict& verdict) {
     world.rotate(others, later);
     world.advance_until([&] { return world.all_in_step(); }, minutes(7));
     const Traffic& traffic = world.omni.traffic;
-    const auto* push = traffic.first(of(world, ours, 1));
+    const auto* push = traffic.first(world.requests_for(ours, 1));
     const auto turn = push != nullptr ? push->time : world.now();
-    const auto after = of(world, 0, count);
-    const auto before = of(world, others, later);
+    const auto after = world.requests_for(0, count);
+    const auto before = world.requests_for(others, later);
     const auto late = traffic.count(requests::at(turn, world.now(), after));
     const auto early = traffic.count(requests::at(world.begin, turn, before));
     verdict.note("earlier ones that came after it", double(late));
@@ -211,8 +188,8 @@ void shared_key(const RunSettings& settings, Verdict& verdict) {
     verdict.expect(world.start(), "it does not begin");
     world.rotate(0, 2 * count);
     world.advance(minutes(3));
-    const auto first = world.omni.traffic.count(of(world, 0, count));
-    const auto second = world.omni.traffic.count(of(world, count, count));
+    const auto first = world.omni.traffic.count(world.requests_for(0, count));
+    const auto second = world.omni.traffic.count(world.requests_for(count, count));
     verdict.note("after 3 minutes", double(first));
     verdict.note("and", double(second));
     verdict.expect(std::max(first, second) - std::min(first, second) <= lower,

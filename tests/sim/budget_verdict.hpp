@@ -21,6 +21,7 @@ class Verdict {
         std::size_t lost = 0;     // connections without their newest values
         std::size_t stale = 0;    // pushes of an older value after a newer one
         std::size_t repeated = 0; // pushes of a value that was accepted before
+        std::size_t kube = 0;     // requests to the API server
         std::string more;         // of the case's own
     } figures;
 
@@ -59,11 +60,23 @@ inline constexpr double least_share = 0.98;
 // Nothing is lost, all is Ready, no older value followed a newer one, the log is clean; and each
 // value was accepted once, but for `repeats`.
 void judge_delivery(Verdict& verdict, BudgetWorld& world, std::size_t repeats = 0);
-// In no minute more requests than the limit and `untold`, and no 429.
+enum class Refusals { none, may_be };
+
+struct Allowance {
+    std::size_t untold = 0; // requests of a process that was killed
+    Refusals refusals = Refusals::none;
+};
+
+// In no minute more requests with one key than the limit, and no 429. Of `untold` requests, as many
+// as a tenth of the limit are covered by what a new process keeps in reserve.
 void judge_limit(Verdict& verdict, const BudgetWorld& world, std::size_t limit,
-                 std::size_t untold = 0);
+                 Allowance allowance = {});
 // Where these requests were waiting for each other, the limit was used.
 void judge_use(Verdict& verdict, const std::vector<rt::TimePoint>& times, std::size_t limit);
+
+// Now, and for so long, Omni does not accept the key: it is tried about once a minute, nothing else
+// is sent, and no object is Ready.
+void judge_refused_key(Verdict& verdict, BudgetWorld& world, rt::Duration duration);
 
 double in_seconds(rt::Duration duration);
 

@@ -14,7 +14,6 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-const std::string omni_host = "acme.omniapp.co";
 // So many that nobody meets the limit.
 constexpr int generous = 60'000;
 // All slots of the time before are free again.
@@ -155,6 +154,7 @@ bool BudgetWorld::start() {
     omni.least_answer_time = milliseconds(100);
     omni.most_answer_time = milliseconds(500);
     omni.traffic = {};
+    kube.counts = {};
     begin = time_.now();
     say("the limits hold");
     return begun;
@@ -186,6 +186,17 @@ void BudgetWorld::rotate(std::size_t first, std::size_t count) {
         rotate(place);
 }
 
+rt::Duration BudgetWorld::time_of_rotation(std::size_t place) {
+    const auto written = now();
+    rotate(place);
+    const auto arrives = [value = objects_[place].value](const Received& one) {
+        return one.push.value == value;
+    };
+    advance_until([&] { return omni.traffic.first(arrives) != nullptr; }, minutes(10));
+    const auto* push = omni.traffic.first(arrives);
+    return push != nullptr ? push->time - written : rt::Duration::max();
+}
+
 void BudgetWorld::set_role(std::size_t place, const std::string& role) {
     objects_[place].role = role;
     apply_object(objects_[place]);
@@ -195,6 +206,14 @@ void BudgetWorld::write_key() {
     for (const auto& [ns, limit] : instances_)
         kube.apply("secrets", ns, "key",
                    {{"type", "Opaque"}, {"data", bj::object{{"token", base64::encode(key_)}}}});
+}
+
+void BudgetWorld::restrict_key(std::size_t place) {
+    emulator::Token token{.text = key_, .admin = false, .connections = {}};
+    for (const auto& object : objects_)
+        if (object.connection_id != objects_[place].connection_id)
+            token.connections.insert(object.connection_id);
+    omni.engine.model().set_tokens({std::move(token)});
 }
 
 void BudgetWorld::revoke_key() {
@@ -246,6 +265,13 @@ bool BudgetWorld::advance_until(const std::function<bool()>& holds, rt::Duration
 
 const bj::object& BudgetWorld::shown(std::size_t place) const {
     return *kube.find("omniconnections", objects_[place].ns, objects_[place].name);
+}
+
+Traffic::Which BudgetWorld::requests_for(std::size_t first, std::size_t count) const {
+    return [from = objects_[first].connection_id,
+            to = objects_[first + count - 1].connection_id](const Received& one) {
+        return one.push.connection_id >= from && one.push.connection_id <= to;
+    };
 }
 
 bool BudgetWorld::ready(std::size_t place) const {

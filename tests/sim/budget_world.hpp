@@ -12,6 +12,8 @@
 
 namespace oco::sim {
 
+inline const std::string omni_host = "acme.omniapp.co";
+
 using Trace = std::function<void(const std::string&)>;
 
 enum class Manages { credential, role, both };
@@ -58,7 +60,11 @@ class BudgetWorld {
     // --- what people do
     void rotate(std::size_t place);
     void rotate(std::size_t first, std::size_t count);
+    // Rotates one, and waits until the value has arrived at Omni.
+    rt::Duration time_of_rotation(std::size_t place);
     void set_role(std::size_t place, const std::string& role);
+    // The key may change all connections but this one.
+    void restrict_key(std::size_t place);
     void revoke_key();
     void replace_key();
 
@@ -80,6 +86,8 @@ class BudgetWorld {
 
     [[nodiscard]] std::string key() const { return key_; }
 
+    // Of Omni's traffic: the pushes for these.
+    [[nodiscard]] Traffic::Which requests_for(std::size_t first, std::size_t count) const;
     [[nodiscard]] bool ready(std::size_t place) const;
     // Of Ready; empty: there is no such condition.
     [[nodiscard]] std::string reason(std::size_t place) const;

@@ -231,8 +231,7 @@ KubeModel::Answer KubeModel::get(const HttpRequest& request, const Place& place)
         return status_answer(504, "Timeout", "Too large resource version");
     const Change* chosen = nullptr;
     for (const auto& change : collection.history) {
-        if (text_at(change.object, {"metadata", "name"}) != place.name ||
-            text_at(change.object, {"metadata", "namespace"}) != place.ns)
+        if (change.name.second != place.name || change.name.first != place.ns)
             continue;
         const bool old_enough = change.version <= least;
         if (old_enough || chosen == nullptr || dice_.chance(0.7))
@@ -412,8 +411,10 @@ KubeModel::Answer KubeModel::write(Collection& collection, const Name& name, bj:
     }
     child(wanted, "metadata")["resourceVersion"] = std::to_string(++version_);
     collection.objects[name] = wanted;
-    publish(collection,
-            {.version = version_, .type = fresh ? "ADDED" : "MODIFIED", .object = wanted});
+    publish(collection, {.version = version_,
+                         .type = fresh ? "ADDED" : "MODIFIED",
+                         .name = name,
+                         .object = wanted});
     if (on_written)
         on_written(collection.plural, wanted);
     return {.body = std::move(wanted)};
@@ -442,7 +443,9 @@ bool KubeModel::remove(const std::string& plural, const std::string& ns, const s
     if (known.empty())
         return false;
     child(known.mapped(), "metadata")["resourceVersion"] = std::to_string(++version_);
-    publish(collection, {.version = version_, .type = "DELETED", .object = known.mapped()});
+    publish(
+        collection,
+        {.version = version_, .type = "DELETED", .name = known.key(), .object = known.mapped()});
     return true;
 }
 

@@ -83,13 +83,14 @@ class KubeModel final : public Server {
         std::vector<std::pair<std::string, std::string>> headers{};
     };
 
+    using Name = std::pair<std::string, std::string>; // namespace, name
+
     struct Change {
         std::uint64_t version = 0;
         std::string type; // ADDED, MODIFIED, DELETED
+        Name name;
         bj::object object;
     };
-
-    using Name = std::pair<std::string, std::string>; // namespace, name
 
     struct Collection {
         std::string plural;

@@ -85,4 +85,11 @@ emulator::Fault answering(unsigned status, const std::string& connection_id) {
     return fault;
 }
 
+emulator::Fault never_answering() {
+    emulator::Fault fault;
+    fault.name = fault.action = "hang";
+    fault.course = {.apply = emulator::Apply::never, .reply = emulator::Reply::hang};
+    return fault;
+}
+
 } // namespace oco::sim

@@ -43,5 +43,7 @@ class LimitedOmni final : public Server {
 
 // A fault that answers with `status`: requests for this connection, or all when it is empty.
 emulator::Fault answering(unsigned status, const std::string& connection_id = {});
+// A fault that leaves every request without an answer, not done.
+emulator::Fault never_answering();
 
 } // namespace oco::sim
