@@ -207,8 +207,15 @@ void drift(const RunSettings& settings, Verdict& verdict) {
     constexpr int quiet_minutes = 10;
     BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
     world.add_instance("team-a", limit);
-    world.add_connections(
-        {.ns = "team-a", .count = count, .manages = Manages::both, .drift_check_interval = "1m"});
+    const bool two = settings.variant == "two-instances";
+    if (two)
+        world.add_instance("team-b", limit);
+    for (const bool second : {false, true})
+        world.add_connections({.ns = "team-a",
+                               .count = count / 2,
+                               .manages = Manages::both,
+                               .instance_ns = two && second ? "team-b" : "team-a",
+                               .drift_check_interval = "1m"});
     verdict.expect(world.start(), "it does not begin");
     world.advance(minutes(quiet_minutes));
     Traffic& traffic = world.omni.traffic;
@@ -276,7 +283,7 @@ std::span<const BudgetCase> pace_cases() {
          .run = shared_key},
         {.name = "drift",
          .what = "300 connections compared every minute",
-         .variants = {"sliding"},
+         .variants = {"sliding", "two-instances"},
          .run = drift},
     };
     return cases;

@@ -38,7 +38,7 @@ std::string ready_reason(const bj::object& object) {
 } // namespace
 
 BudgetWorld::BudgetWorld(std::uint64_t seed, emulator::Limits limits, Trace trace)
-    : time_(seed), network_(time_, seed), limits_(limits), trace_(std::move(trace)),
+    : seed_(seed), time_(seed), network_(time_, seed), limits_(limits), trace_(std::move(trace)),
       kube(time_, seed), omni(time_, seed, {}, {.requests_per_minute = generous}),
       replica_(time_, network_,
                {.name = "alpha",
@@ -149,7 +149,8 @@ bool BudgetWorld::start() {
     const bool begun = advance_until([this] { return all_in_step(); }, minutes(5));
     for (const auto& [ns, limit] : instances_)
         apply_instance(ns, limit);
-    advance(forgotten_after);
+    // Where in a minute of the clock it begins is no matter of ours.
+    advance(forgotten_after + Dice(seed_, "begin").duration({}, minutes(1)));
     omni.engine.limiter().set_limits(limits_);
     omni.least_answer_time = milliseconds(100);
     omni.most_answer_time = milliseconds(500);

@@ -114,6 +114,7 @@ class BudgetWorld {
     // How many pushes of the last minute the objects' status tells of.
     [[nodiscard]] std::size_t told_pushes() const;
 
+    std::uint64_t seed_;
     test::SimRuntime time_;
     Network network_;
     emulator::Limits limits_;
