@@ -8,7 +8,7 @@ CONTROL_PLANE_BIN="$(tests/control-plane/build.sh | tail -n 1)"
 export CONTROL_PLANE_BIN
 
 scripts/build.sh release
-scripts/build.sh asan-ubsan operator_unit emulator_unit kube_conformance operator_sim \
+scripts/build.sh asan-ubsan operator_unit emulator_unit kube_conformance operator_sim budget_sim \
     fuzz_replay
 
 step "unit, conformance and simulation tests, with address and undefined-behaviour sanitizers"

@@ -86,6 +86,10 @@ void rotation_in_backlog(const RunSettings& settings, Verdict& verdict) {
     world.advance_until([&] { return world.all_in_step(); }, minutes(15));
     judge_delivery(verdict, world);
     judge_limit(verdict, world, limit);
+    // Nine a ten seconds; the slot that goes to whoever waited longest may come between.
+    const auto in_ten = largest_window(world.omni.traffic.times(sets_role), seconds(10));
+    verdict.note("role changes in 10 s", double(in_ten));
+    verdict.expect(in_ten <= 10, "settings are not paced");
     const double a_minute = double(count) / in_seconds(world.now() - world.begin) * 60;
     verdict.note("role changes a minute", a_minute);
     verdict.expect(a_minute >= 0.98 * 0.9 * limit, "settings do not get nine tenths of the limit");

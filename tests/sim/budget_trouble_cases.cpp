@@ -6,6 +6,7 @@
 namespace oco::sim {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -41,7 +42,7 @@ void restart_rotations(const RunSettings& settings, Verdict& verdict) {
     verdict.expect(world.start(), "it does not begin");
     world.rotate(0, 300);
     // As a slot of the first burst after the other comes free; another moment for each seed.
-    world.advance(seconds(61) + (settings.seed - 1) * std::chrono::milliseconds(137));
+    world.advance(seconds(61) + (settings.seed - 1) * milliseconds(137));
     judge_restart(verdict, world, end_process(world, settings.variant));
 }
 
@@ -57,6 +58,7 @@ void restart_roles(const RunSettings& settings, Verdict& verdict) {
         world.set_role(place, "QUERIER");
     world.advance(seconds(80));
     world.rotate(rotated, 10);
+    world.advance(milliseconds(300)); // some are answered, some under way
     const auto untold = end_process(world, settings.variant);
     world.rotate(rotated + 5, 15);
     judge_restart(verdict, world, untold);
