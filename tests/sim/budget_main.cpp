@@ -41,7 +41,7 @@ std::string line_of(const Run& run, const Verdict& verdict) {
         std::snprintf(used, sizeof used, "%.1f %%", 100 * its.used);
     char line[256];
     std::snprintf(line, sizeof line,
-                  "%-4s %-22s %-16s requests %4zu, 429s %zu, largest window %2zu, used %s, lost "
+                  "%-4s %-22s %-22s requests %4zu, 429s %zu, largest window %2zu, used %s, lost "
                   "%zu, stale %zu, repeated %zu, kube %zu",
                   verdict.complaints().empty() ? "ok" : "FAIL", std::string(run.its->name).c_str(),
                   std::string(run.variant).c_str(), its.requests, its.refused, its.largest_window,
