@@ -188,14 +188,15 @@ void BudgetWorld::rotate(std::size_t first, std::size_t count) {
 }
 
 rt::Duration BudgetWorld::time_of_rotation(std::size_t place) {
+    constexpr rt::Duration at_most = minutes(10);
     const auto written = now();
     rotate(place);
     const auto arrives = [value = objects_[place].value](const Received& one) {
         return one.push.value == value;
     };
-    advance_until([&] { return omni.traffic.first(arrives) != nullptr; }, minutes(10));
+    advance_until([&] { return omni.traffic.first(arrives) != nullptr; }, at_most);
     const auto* push = omni.traffic.first(arrives);
-    return push != nullptr ? push->time - written : rt::Duration::max();
+    return push != nullptr ? push->time - written : at_most;
 }
 
 void BudgetWorld::set_role(std::size_t place, const std::string& role) {

@@ -60,7 +60,7 @@ class BudgetWorld {
     // --- what people do
     void rotate(std::size_t place);
     void rotate(std::size_t first, std::size_t count);
-    // Rotates one, and waits until the value has arrived at Omni.
+    // Rotates one, and waits until the value has arrived at Omni, ten minutes at most.
     rt::Duration time_of_rotation(std::size_t place);
     void set_role(std::size_t place, const std::string& role);
     // The key may change all connections but this one.
