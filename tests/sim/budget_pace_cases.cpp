@@ -245,7 +245,8 @@ void drift(const RunSettings& settings, Verdict& verdict) {
     const auto all = corrections.empty() ? minutes(5) : corrections.back() - from;
     verdict.note("last correction after, s", in_seconds(all));
     verdict.expect(all <= minutes(1) + changed * pace + seconds(5), "corrections come late");
-    verdict.note("shortest time between two, s", in_seconds(least_gap(corrections)));
+    if (corrections.size() > 1)
+        verdict.note("shortest time between two, s", in_seconds(least_gap(corrections)));
     // On their way they may come a little nearer to each other.
     verdict.expect(least_gap(corrections) >= pace - milliseconds(50), "corrections are not paced");
     world.advance(minutes(3));
