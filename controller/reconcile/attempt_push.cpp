@@ -14,8 +14,8 @@ using omni::Field;
 
 // An attempt that is unanswered for longer is told in the status.
 constexpr rt::Duration silent_for = std::chrono::seconds(1);
-// The turn may come any moment; the gate wakes.
-constexpr rt::Duration shortest_wait = std::chrono::milliseconds(100);
+// Who waits at the gate is woken; the time of the turn is estimated anew no more often than this.
+constexpr rt::Duration shortest_estimate = std::chrono::minutes(1);
 
 std::string_view push_result(const Error& error) {
     switch (error.kind) {
@@ -75,7 +75,7 @@ Outcome Attempt::queued() {
     waits_at_ = instance_state_->session->account;
     work::Gate& gate = waits_at_->gate;
     const auto now = services_.runtime.now();
-    const auto turn = std::max(gate.estimate(object_->meta.key.str()), now + shortest_wait);
+    const auto turn = gate.estimate(object_->meta.key.str());
     Outcome waiting =
         gate.breaker_open()
             ? outcome(reason::omni_unavailable,
@@ -86,7 +86,8 @@ Outcome Attempt::queued() {
                                             "with this key for a while")
             : outcome(reason::rate_limited, "waiting for its turn: the key's requests per minute "
                                             "are spent; status.nextAttemptTime is an estimate");
-    waiting.again = turn;
+    waiting.expected = turn;
+    waiting.again = now + std::max(shortest_estimate, (turn - now) / 2); // only to estimate anew
     waiting.momentary = turn <= now + silent_for;
     return waiting;
 }

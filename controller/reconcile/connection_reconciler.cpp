@@ -234,9 +234,10 @@ ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object, 
 std::string ConnectionReconciler::next_attempt_text(const Memory& memory,
                                                     const Outcome& result) const {
     const auto now = services_.runtime.now();
-    const auto next = memory.next_attempt                                 ? memory.next_attempt
-                      : result.shape != Shape::ready && !result.momentary ? result.again
-                                                                          : std::nullopt;
+    const auto next = memory.next_attempt                                ? memory.next_attempt
+                      : result.shape == Shape::ready || result.momentary ? std::nullopt
+                      : result.expected                                  ? result.expected
+                                                                         : result.again;
     if (!next || *next <= now)
         return {};
     const auto wall_now = services_.runtime.wall_now();

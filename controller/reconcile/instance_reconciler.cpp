@@ -41,6 +41,11 @@ work::Ending ending_of(const Error& error) {
     return error.kind == ErrorClass::unavailable ? work::Ending::failed : work::Ending::given;
 }
 
+// Whether `told` was another.
+bool replace(std::optional<rt::TimePoint>& told, std::optional<rt::TimePoint> now) {
+    return std::exchange(told, now) != now;
+}
+
 template<class T>
 std::optional<Error> error_in(const Result<T>& result) {
     return result.has_error() ? std::optional(result.error()) : std::nullopt;
@@ -165,8 +170,6 @@ asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
         services_.metrics.add_instance(key.str());
     }
     const bool was_usable = state.usable;
-    const auto list_before = state.directory().asked_at;
-    const auto accepted_before = state.accepted_at();
     const std::string said_before = state.outcome.reason + state.outcome.message;
     state.examined = co_await examine(instance, state);
     state.outcome = state.examined;
@@ -176,9 +179,10 @@ asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
                                 "is sent until Omni answers again");
     const bool new_spec =
         std::exchange(state.generation, instance->meta.generation) != instance->meta.generation;
-    const bool news = new_spec || was_usable != state.usable ||
-                      list_before != state.directory().asked_at ||
-                      accepted_before != state.accepted_at() ||
+    // An instance that shares the account may have asked.
+    const bool new_list = replace(state.list_told, state.directory().asked_at);
+    const bool newly_accepted = replace(state.acceptance_told, state.accepted_at());
+    const bool news = new_spec || was_usable != state.usable || new_list || newly_accepted ||
                       said_before != state.outcome.reason + state.outcome.message;
     if (news)
         hooks_.changed(key);
@@ -228,13 +232,12 @@ std::optional<work::Grant> InstanceReconciler::enter_gate(const ObjectKey& key,
 }
 
 // An instance in use does not suffer from a read that waits.
-Outcome InstanceReconciler::no_slot(const ObjectKey& key, InstanceState& state) const {
+Outcome InstanceReconciler::no_slot(const InstanceState& state) {
     if (state.usable)
         return state.examined;
     Outcome waiting =
         outcome(reason::rate_limited, "waiting for a free slot of the key's requests per minute");
-    waiting.again = state.session->account->gate.estimate(gate_key(key));
-    return waiting;
+    return waiting; // the gate wakes
 }
 
 asio::awaitable<Outcome> InstanceReconciler::read_list(Instance instance, InstanceState& state) {
@@ -244,7 +247,7 @@ asio::awaitable<Outcome> InstanceReconciler::read_list(Instance instance, Instan
     const ListWish wish = state.list_wish.value_or(ListWish{.since = services_.runtime.now()});
     const auto grant = enter_gate(key, state, state.usable ? wish.errand : work::Errand::lookup);
     if (!grant)
-        co_return no_slot(key, state);
+        co_return no_slot(state);
     const auto asked_at = services_.runtime.now();
     auto list = co_await session->omni.list_connections();
     finish_request(services_, account.gate, *grant, error_in(list), key);
@@ -322,7 +325,7 @@ asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, Insta
         co_return believed;
     }
     if (!grant)
-        co_return no_slot(key, state);
+        co_return no_slot(state);
     account.asked_at = services_.runtime.now();
     auto answer = co_await session->omni.whoami();
     finish_request(services_, account.gate, *grant, error_in(answer), key);

@@ -30,7 +30,10 @@ struct InstanceState {
     Outcome outcome = examined;
     std::shared_ptr<Session> session; // null until the key could be read
     std::string session_identity;     // of what the session was made
-    bool usable = false;              // the key was accepted, and nothing speaks against it since
+    // What its connections were told of: the list, and when Omni last accepted the key.
+    std::optional<rt::TimePoint> list_told;
+    std::optional<rt::TimePoint> acceptance_told;
+    bool usable = false; // the key was accepted, and nothing speaks against it since
 
     std::optional<ListWish> list_wish; // of the connections
     // Since when it is a question whether the key is good: a PATCH was answered 401 or 403, or
@@ -92,7 +95,7 @@ class InstanceReconciler {
     asio::awaitable<Outcome> key_accepted(Instance instance, InstanceState& state);
     std::optional<work::Grant> enter_gate(const ObjectKey& key, const InstanceState& state,
                                           work::Errand errand);
-    Outcome no_slot(const ObjectKey& key, InstanceState& state) const;
+    static Outcome no_slot(const InstanceState& state);
     Outcome listed(InstanceState& state, std::vector<omni::ConnectionInfo> connections,
                    rt::TimePoint asked_at);
     Outcome key_refused(const api::OmniInstance& instance, InstanceState& state);

@@ -55,6 +55,8 @@ struct Outcome {
     std::string reason;
     std::string message;
     std::optional<rt::TimePoint> again = std::nullopt; // look again then, whatever happens
+    // When it will probably go on, for people, where that is not `again`.
+    std::optional<rt::TimePoint> expected = std::nullopt;
     // A wait that is usually over in a moment: the status tells of it only when it lasts.
     bool momentary = false;
 };
