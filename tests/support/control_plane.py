@@ -46,7 +46,9 @@ class ControlPlaneError(RuntimeError):
     """The control plane does not start, or kubectl failed; the message has what it said."""
 
 
-def wait_until(condition: Callable[[], T], deadline_seconds: float, what: str) -> T:
+def wait_until(
+    condition: Callable[[], T], deadline_seconds: float, what: str, *, every_seconds: float = 0.05
+) -> T:
     """Polls until the condition's result is truthy and returns it; TimeoutError names `what`.
 
     The only place with a pause: everything that waits in the tests goes through here.
@@ -58,7 +60,7 @@ def wait_until(condition: Callable[[], T], deadline_seconds: float, what: str) -
             return result
         if time.monotonic() >= deadline:
             raise TimeoutError(f"not within {deadline_seconds:g} s: {what}")
-        time.sleep(0.05)
+        time.sleep(every_seconds)
 
 
 def find_binaries() -> Path:

@@ -11,7 +11,7 @@ import subprocess
 import urllib.request
 import uuid
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Sequence
 
 from control_plane import ControlPlane, die_with_parent, wait_until
 
@@ -48,11 +48,13 @@ def _start(arguments: list[str], **streams: Any) -> subprocess.Popen[str]:
 class Emulator:
     """omni-emulator over TLS on a port of the kernel's choice, and its admin interface."""
 
-    def __init__(self, binary: Path, directory: Path) -> None:
+    def __init__(
+        self, binary: Path, directory: Path, connections: Sequence[dict[str, Any]] = ()
+    ) -> None:
         directory.mkdir(exist_ok=True)
         certificate, key = make_certificate(directory)
         seed = directory / "connections.yaml"
-        seed.write_text("[]\n")
+        seed.write_text(json.dumps(list(connections)))  # JSON is YAML
         self.ca = certificate.read_text()
         self._process = _start(
             [str(binary), "--listen", "127.0.0.1:0", "--connections", str(seed)]
@@ -213,9 +215,11 @@ class Site:
     """A fresh namespace with the OmniInstance `omni`. Remembers every credential it hands out, so
     that leaked() can look for them."""
 
-    def __init__(self, plane: ControlPlane, emulator: Emulator, operator: Operator) -> None:
+    def __init__(
+        self, plane: ControlPlane, emulator: Emulator, operator: Operator, ns: str | None = None
+    ) -> None:
         self.plane, self.emulator, self.operator = plane, emulator, operator
-        self.ns = plane.create_namespace()
+        self.ns = ns or plane.create_namespace()
         self.credentials: list[str] = [TOKEN]
         self.secret("omni-token", token=TOKEN)
         self.secret("omni-ca", **{"ca.crt": emulator.ca})

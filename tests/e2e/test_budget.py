@@ -1,0 +1,343 @@
+"""What stands between wanted pushes and Omni's rate limit, in real time.
+
+Each scenario has an operator, an Omni and a key of its own, and all run side by side, since they
+mostly wait for a minute to pass; a test takes the verdict of one. `make soak` runs them at 60
+requests a minute and for longer.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from budget_site import (
+    KEY,
+    SECOND_CLIENT_PATH,
+    Account,
+    Binaries,
+    BudgetSite,
+    Measure,
+    SecondClient,
+    times_of,
+)
+from conftest import install_crds
+from control_plane import ControlPlane, wait_until
+from kube_bulk import CONNECTIONS_PATH
+from minute_windows import full_windows, largest_window, reuse
+from operator_site import TOKEN
+
+USED = 0.98  # of the budget, in each full minute
+# For a minute after a start a tenth of the budget is kept for what the process before did not tell.
+USED_AFTER_A_START = USED - 0.1
+USED_BESIDE_ANOTHER = 0.9  # of what a second client leaves
+REFUSED_BESIDE_ANOTHER = 2  # 429 a minute
+SOON_SECONDS = 1
+MOST_AT_ONCE = 20  # requests under way: among them the order of arrival is chance
+POLL_SECONDS = 0.2
+
+
+class Stage:
+    """Makes sites, one after the other: making one takes both cores for some seconds, and so they
+    reach the limit at different times."""
+
+    def __init__(
+        self, plane: ControlPlane, binaries: Binaries, directory: Path, measure: Measure
+    ) -> None:
+        self.measure = measure
+        self._plane, self._binaries, self._directory = plane, binaries, directory
+        self._turn = threading.Lock()
+        self._made = 0
+
+    @contextmanager
+    def site(self, count: int, **more: Any) -> Iterator[BudgetSite]:
+        """A site in step, with its budget unspent. Afterwards no credential may be readable."""
+        with self._turn:
+            self._made += 1
+            directory = self._directory / str(self._made)
+            per_minute = self.measure.per_minute
+            made = BudgetSite(self._plane, self._binaries, directory, per_minute, count, **more)
+            try:
+                made.prepare()
+            except BaseException:
+                made.close()
+                raise
+        try:
+            made.await_budget()
+            yield made
+            assert not made.leaked()
+        finally:
+            made.close()
+
+
+def check(account: Account, limit: int) -> None:
+    """What holds whenever the operator is alone with its key."""
+    assert account.refused == 0, account
+    assert account.largest <= limit, account
+    assert account.lost == 0 and account.stale == 0, account
+
+
+def check_used(account: Account, per_minute: int) -> None:
+    assert account.windows, f"no full minute: {account}"
+    assert min(account.windows) >= USED * per_minute, account
+    assert account.reuse >= USED, account
+
+
+def await_all(site: BudgetSite, minutes: float, but: frozenset[int] = frozenset()) -> None:
+    """Until Omni holds every newest value, and all is Synced."""
+    wait_until(
+        lambda: not set(site.behind()) - but, 60 * minutes, "every newest value is in Omni",
+        every_seconds=POLL_SECONDS,
+    )  # fmt: skip
+    wait_until(
+        lambda: len(set(site.reasons("Synced")) | but) == site.count, 20, "all is Synced",
+        every_seconds=POLL_SECONDS,
+    )  # fmt: skip
+
+
+# --- scenarios ------------------------------------------------------------------------------------
+
+
+def alone(stage: Stage) -> str:
+    """Far more rotations than a minute has room for. Beside them: a connection that Omni fails on
+    each time, one it forbids, one with a misspelt role, and rotations that come later."""
+    n, minutes = stage.measure.per_minute, stage.measure.minutes
+    count = int(n * (minutes + 0.2))
+    failing, forbidden, misspelt, late, elsewhere = 0, 1, 2, count - 2, count - 1
+    again = range(count - 2 - n // 10, count - 2)
+    with stage.site(count, elsewhere=1) as site:
+        site.limits()
+        site.emulator.fault(site.ids[failing], "respond", status=500)
+        site.emulator.fault(site.ids[forbidden], "respond", status=403)
+        role = ("PATCH", f"{CONNECTIONS_PATH.format(site.ns)}/c{misspelt}",
+                {"spec": {"baseRole": "QUERRIER"}})  # fmt: skip
+        site.rotate(range(late))
+        site.bulk.send([role])
+        site.await_pushes(int(0.95 * n), 30)
+        site.rotate(again)
+        site.rotate([late, elsewhere])
+        told = site.await_told_to_wait()
+        await_all(site, minutes + 1, frozenset({failing, forbidden, misspelt}))
+
+        account = site.account()
+        account.lost -= 2  # what Omni does not take
+        check(account, n)
+        check_used(account, n)
+
+        after = site.written_at[elsewhere] * 1000
+        order = [i for i, e in site.pushes() if e["timeUnixMs"] > after and i not in (0, 1, 2)]
+        place, of = order.index(late), len(order)
+        assert order.index(elsewhere) <= MOST_AT_ONCE, "another namespace has the next turn"
+        assert place >= of - MOST_AT_ONCE - of // 10, f"turn {place} of {of} in its namespace"
+
+        site.wait_reason(f"c{misspelt}", "Rejected")
+        site.wait_reason(f"c{forbidden}", "Forbidden")
+        assert site.reasons("OmniUnavailable", "RateLimited") == [failing]
+        held = {c["id"]: c for c in site.emulator.admin("GET", "connections")["connections"]}
+        assert held[site.ids[misspelt]]["password"] == site.value(misspelt)
+        return (
+            f"{account}; {told} told to wait; the other namespace's was number "
+            f"{order.index(elsewhere) + 1}, one of the same {place + 1} of {of}"
+        )
+
+
+def at_once(stage: Stage, window: str, stop_signal: int | None = None) -> str:
+    """As many rotations as fill a minute and begin the next, and a restart in the middle."""
+    n = stage.measure.per_minute
+    minutes = stage.measure.minutes // 2
+    count = int(n * (minutes + 0.2))
+    with stage.site(count) as site:
+        site.limits(window)
+        site.rotate(range(count))
+        site.await_pushes(n // 2, 30)
+        site.rotate(range(count - n // 10, count))
+        untold = site.restart(stop_signal) if stop_signal else 0
+        await_all(site, minutes + 2)
+        account = site.account()
+        check(account, n + site.excess(stop_signal, untold))
+        if not stop_signal:
+            check_used(account, n)
+            return str(account)
+        first, *rest = account.windows
+        assert first >= USED_AFTER_A_START * n, account
+        assert all(used >= USED * n for used in rest), account
+        return f"{account}; untold {untold}"
+
+
+def roles_in_arrears(stage: Stage) -> str:
+    """Many role changes wait, at the start, in the steady state, and after restarts. A rotation
+    goes out at once all the same."""
+    n = stage.measure.per_minute
+    credentials, roles = 5, int(1.3 * n)
+    with stage.site(credentials + roles, roles_from=credentials) as site:
+        site.limits()
+        site.set_roles("QUERIER")
+        rotations = iter(range(credentials))
+        took: dict[str, float] = {}
+
+        def rotate_one(when: str) -> None:
+            index = next(rotations)
+            site.rotate([index])
+            took[when] = site.latency(index)
+
+        def go_on(stop_signal: int) -> int:
+            untold = site.restart(stop_signal)
+            site.await_pushes(len(site.pushes()) + 2, 60)
+            return untold
+
+        site.await_pushes(n // 20, 30)
+        told = site.await_told_to_wait()
+        rotate_one("early")
+        untold = go_on(signal.SIGKILL)
+        rotate_one("after SIGKILL")
+        site.await_pushes(int(0.95 * n), 120)
+        rotate_one("late")
+        untold_after_sigterm = go_on(signal.SIGTERM)
+        rotate_one("after SIGTERM")
+        assert site.unsent(), "the backlog ended too early to show anything"
+        wait_until(lambda: not site.unsent(), 240, "every role is in Omni")
+        await_all(site, 1)
+        held = site.emulator.admin("GET", "connections")["connections"]
+        assert sum(c["baseRole"] == "QUERIER" for c in held) == roles
+        account = site.account()
+        check(account, n + site.excess(signal.SIGKILL, untold))
+        assert untold_after_sigterm == 0
+        assert all(seconds <= SOON_SECONDS for seconds in took.values()), took
+        latencies = ", ".join(f"{when} {1000 * seconds:.0f} ms" for when, seconds in took.items())
+        return f"{account}; untold {untold}; {told} told to wait; rotations: {latencies}"
+
+
+def shared(stage: Stage, count_refused: bool) -> str:
+    """A second client takes half of what the key allows, which nobody told the operator."""
+    measure, n = stage.measure, stage.measure.per_minute
+    count = int(1.2 * n)
+    with stage.site(count) as site:
+        site.limits(count_refused=count_refused)
+        with SecondClient(site, n / 2):
+            wait_until(site.entries, 10, "the second client")
+            begin = times_of(site.entries())[0] + measure.settle_seconds
+            end = begin + measure.shared_seconds
+
+            def is_over() -> bool:
+                waiting = set(site.behind())
+                if len(waiting) < n / 2:  # there is always something to send
+                    site.rotate(set(range(count)) - waiting)
+                return times_of(site.entries())[-1] >= end
+
+            wait_until(is_over, end - time.time() + 60, "the time", every_seconds=POLL_SECONDS)
+        judged = [e for e in site.entries() if begin <= e["timeUnixMs"] / 1000 < end]
+        others = [e for e in judged if e["path"] == SECOND_CLIENT_PATH]
+        own = [e for e in judged if e["path"] != SECOND_CLIENT_PATH]
+        minutes = measure.shared_seconds / 60
+
+        def refused(entries: list[dict[str, Any]]) -> int:
+            return sum(e["status"] == 429 for e in entries)
+
+        left = n * minutes - len(others) + (0 if count_refused else refused(others))
+        used = (len(own) - refused(own)) / left
+        refused_a_minute = refused(own) / minutes
+        account = site.account()
+        line = (
+            f"{len(own)} requests in {minutes:.1f} min, {refused_a_minute:.1f} × 429 a minute "
+            f"({refused(site.own()) - refused(own)} before), the other's {refused(others)} of "
+            f"{len(others)}, used {100 * used:.1f} % of what it left, stale {account.stale}"
+        )
+        assert account.stale == 0, line
+        assert refused_a_minute <= REFUSED_BESIDE_ANOTHER, line
+        assert used >= USED_BESIDE_ANOTHER, line
+        return line
+
+
+def revoked(stage: Stage) -> str:
+    """The key is revoked, and rotations pile up behind it, over two restarts; then a new key."""
+    n = stage.measure.per_minute
+    in_step, count = n // 5, int(1.4 * n)
+    new_key = f"{KEY}_renewed"
+    with stage.site(count) as site:
+        site.limits()
+        site.emulator.admin("PUT", "tokens", {"tokens": [TOKEN]})
+        site.rotate([count - 1])
+        wait_until(
+            lambda: len(site.reasons("Unauthorized")) == count, 20, "all is Unauthorized",
+            every_seconds=POLL_SECONDS,
+        )  # fmt: skip
+        site.begin()
+        site.rotate(range(in_step, count))
+        restarts = (signal.SIGTERM, signal.SIGKILL)
+        for done, stop_signal in enumerate(restarts):
+            site.restart(stop_signal)
+            wait_until(lambda: len(site.own()) > done, 40, "the key is tried after the restart")
+        asked = len(site.own())
+        wait_until(lambda: len(site.own()) > asked, 75, "the key is tried again")
+        probes = times_of(site.own())
+        # Each new process tries the key once.
+        assert largest_window(probes, 59.9) <= 1 + len(restarts), probes
+        assert probes[-1] - probes[-2] >= 59.9, probes
+        assert not site.reasons("Synced")
+
+        site.emulator.admin("PUT", "tokens", {"tokens": [TOKEN, new_key]})
+        site.begin()
+        replaced = time.time()
+        site.use_key(new_key)
+        wait_until(
+            lambda: set(range(in_step)) <= set(site.reasons("Synced")), 10, "Ready again",
+            every_seconds=POLL_SECONDS,
+        )  # fmt: skip
+        took = time.time() - replaced
+        await_all(site, 3)
+        account = site.account()
+        assert not [i for i, _ in site.pushes() if i < in_step], "pushed without a change"
+        check(account, n)
+        times = times_of(site.own())
+        account.windows, account.reuse = full_windows(times), reuse(times, n)
+        check_used(account, n)
+        return (
+            f"{len(probes)} requests while revoked, {len(restarts)} of them by restarts; "
+            f"{in_step} in step Ready after {took:.1f} s; then {account}"
+        )
+
+
+Scenario = Callable[[Stage], str]
+# The longest first.
+SCENARIOS: dict[str, Scenario] = {
+    "beside another, refused not counted": lambda stage: shared(stage, False),
+    "beside another, refused counted": lambda stage: shared(stage, True),
+    "alone": alone,
+    "role changes in arrears": roles_in_arrears,
+    "revoked key": revoked,
+    "SIGKILL": lambda stage: at_once(stage, "sliding", signal.SIGKILL),
+    "SIGTERM": lambda stage: at_once(stage, "sliding", signal.SIGTERM),
+    "fixed window": lambda stage: at_once(stage, "fixed"),
+}
+
+
+@pytest.fixture(scope="module")
+def running(
+    control_plane_bin: Path,
+    operator_bin: Path,
+    emulator_bin: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[dict[str, Future[str]]]:
+    """The scenarios of the tests that were asked for, by name."""
+    calls = [getattr(item, "callspec", None) for item in request.session.items]
+    asked = {call.params.get("scenario") for call in calls if call}
+    with ControlPlane(control_plane_bin) as plane, ThreadPoolExecutor(len(SCENARIOS)) as pool:
+        install_crds(plane)
+        binaries = Binaries(operator_bin, emulator_bin)
+        directory = tmp_path_factory.mktemp("budget")
+        stage = Stage(plane, binaries, directory, Measure.of_environment())
+        yield {name: pool.submit(run, stage) for name, run in SCENARIOS.items() if name in asked}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_budget(
+    running: dict[str, Future[str]], scenario: str, figures: Callable[[str, str], None]
+) -> None:
+    figures(f"budget, {scenario}", running[scenario].result())
