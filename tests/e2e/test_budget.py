@@ -95,10 +95,7 @@ def await_all(site: BudgetSite, minutes: float, but: frozenset[int] = frozenset(
         lambda: not set(site.behind()) - but, 60 * minutes, "every newest value is in Omni",
         every_seconds=POLL_SECONDS,
     )  # fmt: skip
-    wait_until(
-        lambda: len(set(site.reasons("Synced")) | but) == site.count, 20, "all is Synced",
-        every_seconds=POLL_SECONDS,
-    )  # fmt: skip
+    site.await_reason("Synced", site.count - len(but), 30)
 
 
 # --- scenarios ------------------------------------------------------------------------------------
@@ -154,10 +151,14 @@ def at_once(stage: Stage, window: str, stop_signal: int | None = None) -> str:
     count = int(n * (minutes + 0.2))
     with stage.site(count) as site:
         site.limits(window)
-        site.rotate(range(count))
+        if stop_signal:  # so that it comes while requests are under way
+            delay = {"method": "PATCH", "action": "delay", "delayMs": 200}
+            site.emulator.admin("POST", "faults", delay)
+        writing = site.rotate_aside(range(count))
         site.await_pushes(n // 2, 30)
+        untold = site.restart(stop_signal, writing) if stop_signal else 0
+        writing.result()
         site.rotate(range(count - n // 10, count))
-        untold = site.restart(stop_signal) if stop_signal else 0
         await_all(site, minutes + 2)
         account = site.account()
         check(account, n + site.excess(stop_signal, untold))
@@ -204,7 +205,8 @@ def roles_in_arrears(stage: Stage) -> str:
         wait_until(lambda: not site.unsent(), 240, "every role is in Omni")
         await_all(site, 1)
         held = site.emulator.admin("GET", "connections")["connections"]
-        assert sum(c["baseRole"] == "QUERIER" for c in held) == roles
+        held_roles = {c["id"]: c["baseRole"] for c in held}
+        assert {held_roles[c] for c in site.ids[credentials:]} == {"QUERIER"}
         account = site.account()
         check(account, n + site.excess(signal.SIGKILL, untold))
         assert untold_after_sigterm == 0
@@ -216,7 +218,7 @@ def roles_in_arrears(stage: Stage) -> str:
 def shared(stage: Stage, count_refused: bool) -> str:
     """A second client takes half of what the key allows, which nobody told the operator."""
     measure, n = stage.measure, stage.measure.per_minute
-    count = int(1.2 * n)
+    count = int(0.9 * n)
     with stage.site(count) as site:
         site.limits(count_refused=count_refused)
         with SecondClient(site, n / 2):
@@ -226,7 +228,7 @@ def shared(stage: Stage, count_refused: bool) -> str:
 
             def is_over() -> bool:
                 waiting = set(site.behind())
-                if len(waiting) < n / 2:  # there is always something to send
+                if len(waiting) < 0.4 * n:  # there is always something to send
                     site.rotate(set(range(count)) - waiting)
                 return times_of(site.entries())[-1] >= end
 
@@ -263,10 +265,7 @@ def revoked(stage: Stage) -> str:
         site.limits()
         site.emulator.admin("PUT", "tokens", {"tokens": [TOKEN]})
         site.rotate([count - 1])
-        wait_until(
-            lambda: len(site.reasons("Unauthorized")) == count, 20, "all is Unauthorized",
-            every_seconds=POLL_SECONDS,
-        )  # fmt: skip
+        site.await_reason("Unauthorized", count, 60)
         site.begin()
         site.rotate(range(in_step, count))
         restarts = (signal.SIGTERM, signal.SIGKILL)
@@ -287,7 +286,7 @@ def revoked(stage: Stage) -> str:
         site.use_key(new_key)
         wait_until(
             lambda: set(range(in_step)) <= set(site.reasons("Synced")), 10, "Ready again",
-            every_seconds=POLL_SECONDS,
+            every_seconds=0.5,
         )  # fmt: skip
         took = time.time() - replaced
         await_all(site, 3)

@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterable, Sequence
@@ -110,6 +111,7 @@ class BudgetSite(Site):
             flags += ["--namespace", ns]
         operator = Operator(binaries.operator, plane, directory / "log", *flags)
         self.bulk = KubeBulk(plane)
+        self._aside = ThreadPoolExecutor(1)
         super().__init__(plane, emulator, operator, spaces[0])
         self.credentials.append(VALUE_MARK)
         self.numbers = [0] * count  # of the newest value of each
@@ -122,6 +124,7 @@ class BudgetSite(Site):
     def close(self) -> None:
         self.operator.close()
         self.emulator.close()
+        self._aside.shutdown()
         self.bulk.close()
 
     # Setting up
@@ -138,12 +141,7 @@ class BudgetSite(Site):
             for i in range(self.count)
         )
         self.operator.start()
-        wait_until(
-            lambda: len(self.reasons("Synced")) == self.count,
-            PREPARED_SECONDS,
-            "all is in step at first",
-            every_seconds=0.5,
-        )
+        self.await_reason("Synced", self.count)
         # Another key has another budget, of which nothing was spent yet.
         self.limit(self.per_minute)
         self.use_key(KEY)
@@ -165,13 +163,28 @@ class BudgetSite(Site):
 
     def await_budget(self) -> None:
         """Until nothing of it is spent or held in reserve any more; then the account begins."""
-        name = re.escape(f'omni_rate_limit_remaining{{omni_instance="{self.ns}/omni"}}')
-        full = re.compile(rf"^{name} {self.per_minute}$", re.MULTILINE)
+        name = f'omni_rate_limit_remaining{{omni_instance="{self.ns}/omni"}}'
         wait_until(
-            lambda: full.search(self.operator.scrape()), PREPARED_SECONDS, "the budget is unspent",
-            every_seconds=0.5,
+            lambda: self._metric(name) == self.per_minute, PREPARED_SECONDS,
+            "the budget is unspent", every_seconds=0.5,
         )  # fmt: skip
         self.begin()
+
+    def _metric(self, series: str) -> float:
+        found = re.search(rf"^{re.escape(series)} (\S+)$", self.operator.scrape(), re.MULTILINE)
+        return float(found[1]) if found else 0
+
+    def await_reason(self, reason: str, count: int, seconds: float = PREPARED_SECONDS) -> None:
+        """Until Ready has this reason for so many, by the metrics, and then by the statuses too."""
+        status = {"Synced": "True", "RateLimited": "Unknown"}.get(reason, "False")
+        series = f'omni_connections{{ready="{status}",reason="{reason}"}}'
+        what = f"{count} are {reason}"
+        end = time.monotonic() + seconds
+        wait_until(lambda: self._metric(series) >= count, seconds, what, every_seconds=0.3)
+        wait_until(
+            lambda: len(self.reasons(reason)) >= count, max(1, end - time.monotonic()), what,
+            every_seconds=0.5,
+        )  # fmt: skip
 
     def begin(self) -> None:
         """The account begins here."""
@@ -202,6 +215,10 @@ class BudgetSite(Site):
         )
         for index, answer in zip(chosen, answers):
             self.versions[index] = answer["metadata"]["resourceVersion"]
+
+    def rotate_aside(self, indices: Iterable[int]) -> Future[None]:
+        """The same, and does not wait until all is written."""
+        return self._aside.submit(self.rotate, indices)
 
     def set_roles(self, role: str) -> None:
         self._new_roles = True
@@ -263,9 +280,8 @@ class BudgetSite(Site):
 
     def await_pushes(self, count: int, seconds: float) -> None:
         wait_until(
-            lambda: len(self.pushes()) >= count, seconds, f"{count} PATCHes",
-            every_seconds=POLL_SECONDS,
-        )  # fmt: skip
+            lambda: len(self.pushes()) >= count, seconds, f"{count} PATCHes"
+        )
 
     def first_push(self, index: int) -> dict[str, Any] | None:
         """Of the newest value of this one."""
@@ -311,19 +327,26 @@ class BudgetSite(Site):
             return [i for i in waiting if not _is_told_to_wait(told[i])]
 
         counts: list[int] = []
-        wait_until(lambda: not silent(), 20, "who waits is told so", every_seconds=0.5)
+        wait_until(lambda: not silent(), 30, "who waits is told so", every_seconds=1)
         return counts[-1]
 
     def unsent(self) -> set[int]:
-        """Those of which a change was not sent since begin(), be it refused or not."""
-        roles = set(range(self._roles_from, self.count)) if self._new_roles else set()
-        return (roles | set(self.behind())) - {i for i, e in self.pushes() if not is_rotation(e)}
+        """Those of which the newest change was not sent since begin(), be it accepted or not."""
+        waiting = set(self.behind())
+        if self._new_roles:
+            waiting.update(range(self._roles_from, self.count))
+        return waiting - {
+            i for i, e in self.pushes() if not is_rotation(e) or number_of(e) == self.numbers[i]
+        }
 
     # Restarts
 
-    def restart(self, stop_signal: int) -> int:
-        """How many changes Omni had got of which no status told when the operator was gone."""
+    def restart(self, stop_signal: int, writing: Future[None] | None = None) -> int:
+        """How many changes Omni had got of which no status told when the operator was gone.
+        `writing` goes on meanwhile."""
         self.operator.stop(stop_signal)
+        if writing:
+            writing.result()
         last: list[Any] = [None]
 
         def at_rest() -> bool:  # what it had sent has arrived
@@ -332,7 +355,7 @@ class BudgetSite(Site):
             last[0] = seen
             return same
 
-        wait_until(at_rest, 10, "what was under way has arrived", every_seconds=POLL_SECONDS)
+        wait_until(at_rest, 20, "what was under way has arrived", every_seconds=0.5)
         untold = self._untold()
         self.operator.start()
         return untold

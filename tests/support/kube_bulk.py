@@ -36,18 +36,27 @@ class KubeBulk:
         return list(self._pool.map(lambda request: self._send(*request), requests))
 
     def _send(self, method: str, path: str, body: Any) -> Any:
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
+        text = None if body is None else json.dumps(body)
+        try:
+            status, answer = self._exchange(method, f"/{path}", text, headers)
+        except (http.client.HTTPException, OSError):  # the server had closed it meanwhile
+            self._open.connection.close()
+            status, answer = self._exchange(method, f"/{path}", text, headers)
+        assert status < 300, f"{method} {path}: {status}"  # the answer may hold a Secret
+        return json.loads(answer)
+
+    def _exchange(
+        self, method: str, path: str, text: str | None, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
         if not hasattr(self._open, "connection"):
             self._open.connection = http.client.HTTPSConnection(
                 self._address, context=self._context, timeout=30
             )
-        connection = self._open.connection
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
-        connection.request(method, f"/{path}", None if body is None else json.dumps(body), headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        assert answer.status < 300, f"{method} {path}: {answer.status}"  # the text may hold a Secret
-        return json.loads(text)
+        self._open.connection.request(method, path, text, headers)
+        answer = self._open.connection.getresponse()
+        return answer.status, answer.read()
 
     def close(self) -> None:
         self._pool.shutdown()
