@@ -32,6 +32,10 @@ lint: deps ## formatting, clang-tidy, house rules, shell, Python, YAML
 fuzz-smoke: deps ## fuzz what reads input from outside, 20 s each
 	@scripts/fuzz.sh
 
+.PHONY: soak
+soak: deps ## how the rate limit is kept and used, in real time at 60 a minute: 20 minutes
+	@scripts/soak.sh
+
 .PHONY: format
 format: deps ## format all C++ in place
 	@scripts/lint.sh --format

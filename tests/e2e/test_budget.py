@@ -56,8 +56,9 @@ class Stage:
         self._made = 0
 
     @contextmanager
-    def site(self, count: int, **more: Any) -> Iterator[BudgetSite]:
-        """A site in step, with its budget unspent. Afterwards no credential may be readable."""
+    def site(self, count: int, *, rested: bool = True, **more: Any) -> Iterator[BudgetSite]:
+        """A site in step; `rested`: its whole budget is free. Afterwards no credential may be
+        readable."""
         with self._turn:
             self._made += 1
             directory = self._directory / str(self._made)
@@ -69,7 +70,8 @@ class Stage:
                 made.close()
                 raise
         try:
-            made.await_budget()
+            if rested:
+                made.await_budget()
             yield made
             assert not made.leaked()
         finally:
@@ -261,7 +263,7 @@ def revoked(stage: Stage) -> str:
     n = stage.measure.per_minute
     in_step, count = n // 5, int(1.4 * n)
     new_key = f"{KEY}_renewed"
-    with stage.site(count) as site:
+    with stage.site(count, rested=False) as site:
         site.limits()
         site.emulator.admin("PUT", "tokens", {"tokens": [TOKEN]})
         site.rotate([count - 1])
@@ -314,6 +316,25 @@ SCENARIOS: dict[str, Scenario] = {
     "SIGTERM": lambda stage: at_once(stage, "sliding", signal.SIGTERM),
     "fixed window": lambda stage: at_once(stage, "fixed"),
 }
+
+
+@pytest.mark.parametrize(
+    ("times", "largest", "full"),
+    [
+        ([], 0, []),
+        ([0, 1, 59.9], 3, []),
+        ([0, 60, 120], 1, [1, 1]),  # exactly a minute apart is never together
+        ([0, 59, 60, 61, 118, 119], 4, [2]),
+        ([5, 30, 65, 66, 126], 3, [2, 2]),
+    ],
+)
+def test_windows(times: list[float], largest: int, full: list[int]) -> None:
+    assert (largest_window(times), full_windows(times)) == (largest, full)
+
+
+def test_reuse() -> None:
+    assert reuse([0, 0, 60, 60, 120], 2) == 1
+    assert reuse([0, 1, 75, 76], 2) == 0.8
 
 
 @pytest.fixture(scope="module")
