@@ -78,10 +78,10 @@ class Stage:
             made.close()
 
 
-def check(account: Account, limit: int) -> None:
-    """What holds whenever the operator is alone with its key."""
-    assert account.refused == 0, account
-    assert account.largest <= limit, account
+def check(account: Account, limit: int, excess: int = 0) -> None:
+    """What holds whenever the operator is alone with its key; see BudgetSite.excess()."""
+    assert account.refused <= excess, account
+    assert account.largest <= limit + excess, account
     assert account.lost == 0 and account.stale == 0, account
 
 
@@ -163,13 +163,15 @@ def at_once(stage: Stage, window: str, stop_signal: int | None = None) -> str:
         site.rotate(range(count - n // 10, count))
         await_all(site, minutes + 2)
         account = site.account()
-        check(account, n + site.excess(stop_signal, untold))
+        check(account, n, site.excess(stop_signal, untold))
         if not stop_signal:
             check_used(account, n)
             return str(account)
         first, *rest = account.windows
         assert first >= USED_AFTER_A_START * n, account
-        assert all(used >= USED * n for used in rest), account
+        # A 429, met by what a killed process could not tell of, lowers the limit by a tenth.
+        least = USED_AFTER_A_START if account.refused else USED
+        assert all(used >= least * n for used in rest), account
         return f"{account}; untold {untold}"
 
 
@@ -210,8 +212,8 @@ def roles_in_arrears(stage: Stage) -> str:
         held_roles = {c["id"]: c["baseRole"] for c in held}
         assert {held_roles[c] for c in site.ids[credentials:]} == {"QUERIER"}
         account = site.account()
-        check(account, n + site.excess(signal.SIGKILL, untold))
-        assert untold_after_sigterm == 0
+        check(account, n, site.excess(signal.SIGKILL, untold))
+        assert untold_after_sigterm == 0, untold_after_sigterm
         assert all(seconds <= SOON_SECONDS for seconds in took.values()), took
         latencies = ", ".join(f"{when} {1000 * seconds:.0f} ms" for when, seconds in took.items())
         return f"{account}; untold {untold}; {told} told to wait; rotations: {latencies}"
