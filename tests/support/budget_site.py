@@ -294,7 +294,7 @@ class BudgetSite(Site):
     def latency(self, index: int) -> float:
         """Seconds from the write of the newest value to Omni."""
         found = wait_until(
-            lambda: self.first_push(index), 30, f"c{index} is pushed", every_seconds=POLL_SECONDS
+            lambda: self.first_push(index), 90, f"c{index} is pushed", every_seconds=POLL_SECONDS
         )
         return found["timeUnixMs"] / 1000 - self.written_at[index]
 
