@@ -14,6 +14,7 @@ import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
@@ -257,6 +258,13 @@ class BudgetSite(Site):
             i for i, status in enumerate(self.statuses())
             for c in status.get("conditions", []) if c["type"] == "Ready" and c["reason"] in wanted
         ]  # fmt: skip
+
+    def ready_since(self, indices: Iterable[int]) -> float:
+        """When the last of these became Ready, as their statuses have it, to the end of the second."""
+        told = self.statuses()
+        ready = [c for i in indices for c in told[i]["conditions"] if c["type"] == "Ready"]
+        times = [datetime.fromisoformat(c["lastTransitionTime"]).timestamp() for c in ready]
+        return max(times) + 1
 
     # What Omni got since begin()
 
