@@ -33,7 +33,7 @@ fuzz-smoke: deps ## fuzz what reads input from outside, 20 s each
 	@scripts/fuzz.sh
 
 .PHONY: soak
-soak: deps ## how the rate limit is kept and used, in real time at 60 a minute: 20 minutes
+soak: deps ## how the rate limit is kept and used, in real time at 60 a minute: 15 minutes
 	@scripts/soak.sh
 
 .PHONY: format

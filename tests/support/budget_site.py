@@ -101,7 +101,8 @@ class BudgetSite(Site):
         self.ids = [str(uuid.uuid4()) for _ in range(count)]
         self._index = {connection_id: i for i, connection_id in enumerate(self.ids)}
         seed = [
-            {"id": c, "name": f"postgres {i}", "dialect": "postgres"} for i, c in enumerate(self.ids)
+            {"id": connection_id, "name": f"postgres {i}", "dialect": "postgres"}
+            for i, connection_id in enumerate(self.ids)
         ]
         emulator = Emulator(binaries.emulator, directory / "emulator", seed)
         spaces = [plane.create_namespace("budget"), plane.create_namespace("budget-elsewhere")]
@@ -135,7 +136,8 @@ class BudgetSite(Site):
         self.instance("omni", allowedNamespaces={"from": "All"})
         with_secret = range(self._roles_from)
         self.bulk.send(
-            ("POST", SECRETS_PATH.format(self.namespace_of(i)), self._secret(i)) for i in with_secret
+            ("POST", SECRETS_PATH.format(self.namespace_of(i)), self._secret(i))
+            for i in with_secret
         )
         self.bulk.send(
             ("POST", CONNECTIONS_PATH.format(self.namespace_of(i)), self._connection(i))
@@ -250,7 +252,8 @@ class BudgetSite(Site):
         """By index."""
         lists = self.bulk.send(("GET", CONNECTIONS_PATH.format(ns), None) for ns in self.namespaces)
         items = [item for one in lists for item in one["items"]]
-        return [i.get("status", {}) for i in sorted(items, key=lambda i: int(i["metadata"]["name"][1:]))]
+        items.sort(key=lambda item: int(item["metadata"]["name"][1:]))
+        return [item.get("status", {}) for item in items]
 
     def reasons(self, *wanted: str) -> list[int]:
         """The indices of those whose Ready has one of these reasons."""
@@ -260,7 +263,7 @@ class BudgetSite(Site):
         ]  # fmt: skip
 
     def ready_since(self, indices: Iterable[int]) -> float:
-        """When the last of these became Ready, as their statuses have it, to the end of the second."""
+        """When the last of these became Ready, by their statuses: the end of that second."""
         told = self.statuses()
         ready = [c for i in indices for c in told[i]["conditions"] if c["type"] == "Ready"]
         times = [datetime.fromisoformat(c["lastTransitionTime"]).timestamp() for c in ready]
@@ -287,15 +290,16 @@ class BudgetSite(Site):
         return [i for i in range(self._roles_from) if self.numbers[i] > held.get(i, 0)]
 
     def await_pushes(self, count: int, seconds: float) -> None:
-        wait_until(
-            lambda: len(self.pushes()) >= count, seconds, f"{count} PATCHes"
-        )
+        wait_until(lambda: len(self.pushes()) >= count, seconds, f"{count} PATCHes")
 
     def first_push(self, index: int) -> dict[str, Any] | None:
         """Of the newest value of this one."""
         newest = (
             e for i, e in self.pushes()
-            if i == index and is_rotation(e) and number_of(e) == self.numbers[index] and e["applied"]
+            if i == index
+            and is_rotation(e)
+            and number_of(e) == self.numbers[index]
+            and e["applied"]
         )  # fmt: skip
         return next(newest, None)
 
