@@ -51,6 +51,12 @@ int RateBudget::starting_reserve(TimePoint now) const {
     return now < reserved_until_ ? tenth(now) : 0;
 }
 
+// A lone rotation must not wait, in the first minute either; but of two slots one is for the rest.
+int RateBudget::kept_back(Errand errand, TimePoint now) const {
+    const int start = starting_reserve(now);
+    return traits(errand).reserve ? std::min(start + tenth(now), limit(now) - 1) : start;
+}
+
 Duration RateBudget::errand_pace(TimePoint now) const {
     return share_of_minute(limit(now) - tenth(now));
 }
@@ -81,7 +87,7 @@ bool RateBudget::ready(Errand errand, TimePoint now) {
     if (!ready(now))
         return false;
     const ErrandTraits its = traits(errand);
-    return (!its.reserve || has_slot(tenth(now), now)) && (!its.paced || now >= next_paced_);
+    return has_slot(kept_back(errand, now), now) && (!its.paced || now >= next_paced_);
 }
 
 RateBudget::Slot RateBudget::take(Errand errand, TimePoint now) {
@@ -173,8 +179,7 @@ TimePoint RateBudget::estimate(std::size_t ahead, Errand errand, TimePoint now) 
     for (const TimePoint until : busy_until_)
         slots.push_back(std::max(earliest, until));
     slots.resize(std::max<std::size_t>(all, 1), earliest + window); // those in flight
-    const std::size_t place =
-        ahead + static_cast<std::size_t>(its.reserve ? tenth(now) : starting_reserve(now));
+    const std::size_t place = ahead + static_cast<std::size_t>(kept_back(errand, now));
     const auto turn = static_cast<Duration::rep>(place / slots.size());
     TimePoint when = slots[place % slots.size()] + turn * window;
     if (its.paced)

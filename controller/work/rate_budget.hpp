@@ -29,7 +29,7 @@ class RateBudget {
     // A process before this one may have spent part of the budget: `busy_until` are the ends of the
     // slots that it is known to have used. Of what it did beside them nothing is known, so that
     // until `reserved_until` a tenth of the limit (at least 1, where the limit is more) stays
-    // unused.
+    // unused, and what is left to rotations is beside it.
     void inherit(const std::vector<TimePoint>& busy_until, TimePoint reserved_until);
 
     void set_limit(int requests_per_minute) { configured_ = requests_per_minute; }
@@ -100,6 +100,7 @@ class RateBudget {
     [[nodiscard]] int used() const;
     [[nodiscard]] int tenth(TimePoint now) const;
     [[nodiscard]] int starting_reserve(TimePoint now) const;
+    [[nodiscard]] int kept_back(Errand errand, TimePoint now) const;
     [[nodiscard]] bool has_slot(int kept_back, TimePoint now);
 
     [[nodiscard]] bool mostly_ours(TimePoint now) const;

@@ -252,13 +252,28 @@ TEST_CASE("what a process before this one spent counts, and a tenth is kept back
     }
 }
 
-TEST_CASE("what is kept back at the start is what is left to rotations, not more") {
-    RateBudget budget(2);
-    budget.inherit({}, start + 60s);
-    CHECK(budget.ready(Errand::lookup, start));
-    budget.take(Errand::lookup, start);
-    CHECK_FALSE(budget.ready(Errand::rotation, start));
-    CHECK(budget.ready(Errand::rotation, start + 60s));
+TEST_CASE("in the first minute, too, a tenth is left to rotations, and something to the rest") {
+    struct Row {
+        int limit;
+        int settings;  // that go in the first minute
+        int rotations; // and after them
+    };
+
+    for (const Row& row :
+         {Row{60, 48, 6}, Row{10, 8, 1}, Row{3, 1, 1}, Row{2, 1, 0}, Row{1, 1, 0}}) {
+        CAPTURE(row.limit);
+        RateBudget budget(row.limit);
+        budget.inherit({}, start + 60s);
+        const auto send = [&](Errand errand, TimePoint now) {
+            int sent = 0;
+            for (; budget.ready(errand, now); ++sent)
+                budget.answered(budget.take(errand, now), now);
+            return sent;
+        };
+        CHECK(send(Errand::new_object, start) == row.settings);
+        CHECK(send(Errand::rotation, start + 30s) == row.rotations);
+        CHECK((send(Errand::rotation, start + 60s) > 0) == (row.limit > 1)); // of the reserve
+    }
 }
 
 TEST_CASE("the end of the reserve is a time at which slots come free") {
