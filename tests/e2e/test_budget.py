@@ -17,20 +17,12 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from budget_site import (
-    KEY,
-    SECOND_CLIENT_PATH,
-    Account,
-    Binaries,
-    BudgetSite,
-    Measure,
-    SecondClient,
-    times_of,
-)
+from budget_site import KEY, Account, Binaries, BudgetSite, Measure
 from conftest import install_crds
 from control_plane import ControlPlane, wait_until
 from kube_bulk import CONNECTIONS_PATH
 from minute_windows import full_windows, largest_window, reuse
+from omni_traffic import SECOND_CLIENT_PATH, SecondClient, times_of
 from operator_site import TOKEN
 
 USED = 0.98  # of the budget, in each full minute
@@ -236,7 +228,7 @@ def shared(stage: Stage, count_refused: bool) -> str:
     count = int(0.9 * n)
     with stage.site(count) as site:
         site.limits(count_refused=count_refused)
-        with SecondClient(site, n / 2):
+        with SecondClient(site.emulator, KEY, n / 2):
             wait_until(site.entries, 10, "the second client")
             begin = times_of(site.entries())[0] + measure.settle_seconds
             end = begin + measure.shared_seconds

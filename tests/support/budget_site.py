@@ -3,30 +3,26 @@ the limit is felt. What went over it is judged by the times at which Omni got th
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import re
 import signal
-import ssl
-import threading
 import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable
 
 from control_plane import ControlPlane, wait_until
 from kube_bulk import CONNECTIONS_PATH, SECRETS_PATH, KubeBulk
 from minute_windows import full_windows, largest_window, reuse
+from omni_traffic import SECOND_CLIENT_PATH, Journal, is_rotation, number_of, times_of
 from operator_site import GROUP, TOKEN, Emulator, Operator, Site
 
 KEY = "omni_osk_of_the_measured_minutes"
 AMPLE = 60_000  # requests a minute, while things are set up
 VALUE_MARK = "budget-rotation"  # is in every credential, and to be found nowhere else
-SECOND_CLIENT_PATH = "/api/v1/whoami?by=second-client"
 PREPARED_SECONDS = 180
 POLL_SECONDS = 0.2
 
@@ -44,12 +40,12 @@ class Measure:
     def of_environment() -> Measure:
         """$OCO_REQUESTS_PER_MINUTE, and $OCO_FULL_LENGTH=1 for what takes a quarter of an hour.
 
-        The shorter stretch keeps the proportion of what is judged: minutes 4 to 13 of 13.
+        Beside a second client the shorter stretch is of minutes 3 to 5, not of 4 to 13.
         """
         per_minute = int(os.environ.get("OCO_REQUESTS_PER_MINUTE", "600"))
         if os.environ.get("OCO_FULL_LENGTH") == "1":
             return Measure(per_minute, minutes=6, settle_seconds=240, shared_seconds=540)
-        return Measure(per_minute, minutes=2, settle_seconds=57, shared_seconds=128)
+        return Measure(per_minute, minutes=2, settle_seconds=120, shared_seconds=120)
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ class BudgetSite(Site):
         self.versions = [""] * count  # of its Secret
         self.written_at = [0.0] * count  # before it was written, as time.time() has it
         self._new_roles = False
-        self._journal = _Journal(emulator)
+        self._journal = Journal(emulator)
         self._entries: list[dict[str, Any]] = []
 
     def close(self) -> None:
@@ -393,77 +389,3 @@ class BudgetSite(Site):
 def _is_told_to_wait(status: dict[str, Any]) -> bool:
     ready = next((c for c in status.get("conditions", []) if c["type"] == "Ready"), {})
     return ready.get("reason") == "RateLimited" and "nextAttemptTime" in status
-
-
-class _Journal:
-    """Reads the emulator's journal on, over one connection."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        context = ssl.create_default_context(cadata=emulator.ca)
-        host = emulator.host
-        self._connection = http.client.HTTPSConnection(host, context=context, timeout=10)
-        self._open: list[dict[str, Any]] = []  # not answered when they were read
-        self._next = 1
-
-    def read(self) -> list[dict[str, Any]]:
-        """The requests since the last call. An entry goes on changing until it is answered."""
-        since = min([e["seq"] for e in self._open], default=self._next)
-        self._connection.request("GET", f"/_emulator/requests?since={since}")
-        page = json.loads(self._connection.getresponse().read())
-        known = {e["seq"]: e for e in self._open}
-        fresh = []
-        for entry in page["requests"]:
-            if entry["seq"] in known:
-                known[entry["seq"]].update(entry)
-            elif entry["seq"] >= self._next:
-                fresh.append(entry)
-        self._open = [e for e in [*self._open, *fresh] if e["status"] == 0]
-        self._next = page["next"]
-        return fresh
-
-
-class SecondClient:
-    """Somebody else with the same key, who takes `per_minute` evenly, whatever the answers are."""
-
-    def __init__(self, site: BudgetSite, per_minute: float) -> None:
-        context = ssl.create_default_context(cadata=site.emulator.ca)
-        host = site.emulator.host
-        self._connection = http.client.HTTPSConnection(host, context=context, timeout=10)
-        self._interval = 60 / per_minute
-        self._end = threading.Event()
-        self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> SecondClient:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-        if self._failure:
-            raise self._failure
-
-    def _run(self) -> None:
-        try:
-            due = time.monotonic()
-            while not self._end.wait(max(0.0, due - time.monotonic())):
-                due += self._interval
-                self._connection.request(
-                    "GET", SECOND_CLIENT_PATH, headers={"Authorization": f"Bearer {KEY}"}
-                )
-                self._connection.getresponse().read()
-        except Exception as failure:  # pylint: disable=broad-except
-            self._failure = failure
-
-
-def times_of(entries: Sequence[dict[str, Any]]) -> list[float]:
-    return sorted(e["timeUnixMs"] / 1000 for e in entries)
-
-
-def is_rotation(entry: dict[str, Any]) -> bool:
-    return "passwordUnencrypted" in entry["body"]
-
-
-def number_of(entry: dict[str, Any]) -> int:
-    return int(entry["body"]["passwordUnencrypted"].split("#")[1])
