@@ -2,6 +2,7 @@
 #include "base/log.hpp"
 #include "base/mutation.hpp"
 #include "reconcile/attempt.hpp"
+#include "reconcile/granted_request.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -113,6 +114,7 @@ asio::awaitable<Outcome> Attempt::push() {
         waiting.again = services_.runtime.now() + silent_for;
         co_return waiting;
     }
+    GrantedRequest request(services_, gate, *grant, instance_->meta.key);
     const FieldSet fields = choice_;
     const FieldSet unknown_before = memory_.unknown;
     memory_.unknown.insert(fields.begin(), fields.end());
@@ -133,7 +135,7 @@ asio::awaitable<Outcome> Attempt::push() {
         failure = answer.error();
     if (failure && failure->http_status == 0 && mutated("unknown-counts-as-applied"))
         failure.reset();
-    finish_request(services_, gate, *grant, failure, instance_->meta.key);
+    request.over(failure);
     for (const Field field : fields)
         services_.metrics.push(instance_->meta.key.str(), omni::name(field),
                                failure ? push_result(*failure) : "success");

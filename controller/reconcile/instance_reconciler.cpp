@@ -1,54 +1,19 @@
 #include "reconcile/instance_reconciler.hpp"
 
-#include "base/digest.hpp"
-#include "base/log.hpp"
-#include "base/text.hpp"
-#include "kube/config_files.hpp"
-#include "rt/backoff.hpp"
-
-#include <algorithm>
 #include <utility>
 
 namespace oco::reconcile {
 namespace {
 
-constexpr rt::Duration whoami_interval = std::chrono::minutes(1);
 constexpr rt::Duration count_interval = std::chrono::seconds(30);
 // A Secret that an API server in trouble did not give.
 constexpr rt::Duration reread_after = std::chrono::seconds(2);
 // What a process before this one spent is over after a minute.
 constexpr rt::Duration reserve_for = std::chrono::minutes(1);
-constexpr rt::BackoffPolicy instance_backoff{.first = std::chrono::seconds(1),
-                                             .longest = std::chrono::minutes(5)};
-
-std::string plural(std::size_t count, std::string_view noun) {
-    return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
-}
-
-bool key_or_rights(const Error& error) {
-    return error.kind == ErrorClass::unauthorized || error.kind == ErrorClass::forbidden;
-}
-
-std::string gate_key(const ObjectKey& instance) {
-    return "instance " + instance.str();
-}
-
-work::Ending ending_of(const Error& error) {
-    if (error.http_status == 0)
-        return error.sent == Sent::no ? work::Ending::unsent : work::Ending::none;
-    if (error.kind == ErrorClass::rate_limited)
-        return work::Ending::rate_limited;
-    return error.kind == ErrorClass::unavailable ? work::Ending::failed : work::Ending::given;
-}
 
 // Whether `told` was another.
 bool replace(std::optional<rt::TimePoint>& told, std::optional<rt::TimePoint> now) {
     return std::exchange(told, now) != now;
-}
-
-template<class T>
-std::optional<Error> error_in(const Result<T>& result) {
-    return result.has_error() ? std::optional(result.error()) : std::nullopt;
 }
 
 } // namespace
@@ -60,36 +25,6 @@ const Directory& InstanceState::directory() const {
 
 std::optional<rt::TimePoint> InstanceState::accepted_at() const {
     return session ? session->account->accepted_at : std::nullopt;
-}
-
-Outcome secret_outcome(const Error& error, const ObjectKey& secret) {
-    switch (error.kind) {
-    case ErrorClass::not_found:
-        return outcome(reason::secret_not_found,
-                       "Secret " + secret.str() + " does not exist; create it, and it is used");
-    case ErrorClass::forbidden:
-    case ErrorClass::unauthorized:
-        return outcome(reason::secret_access_denied,
-                       "the operator may not read Secret " + secret.str() +
-                           "; give its service account `get` on secrets there");
-    default:
-        return outcome(reason::progressing,
-                       "Secret " + secret.str() + " could not be read: " + error.message);
-    }
-}
-
-Outcome missing_key_outcome(const ObjectKey& secret, const std::string& key) {
-    return outcome(reason::secret_key_not_found, "Secret " + secret.str() + " has no key \"" + key +
-                                                     "\"; add it, or name another");
-}
-
-void finish_request(Services& services, work::Gate& gate, const work::Grant& grant,
-                    const std::optional<Error>& error, const ObjectKey& instance) {
-    services.metrics.rate_limit_wait(instance.str(), ops::Seconds(grant.waited));
-    if (error && error->kind == ErrorClass::rate_limited)
-        services.metrics.rate_limited(instance.str());
-    gate.finish(grant, error ? ending_of(*error) : work::Ending::given,
-                error ? error->retry_after : std::nullopt);
 }
 
 InstanceReconciler::InstanceReconciler(Services services, const World& world, rt::TaskGroup& tasks,
@@ -146,7 +81,7 @@ void InstanceReconciler::wake_sharing(const Account& account) {
 
 void InstanceReconciler::leave_gate(const ObjectKey& key, const InstanceState& state) {
     if (state.session)
-        state.session->account->gate.leave(gate_key(key));
+        state.session->account->gate.leave(key_in_gate(key));
 }
 
 asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
@@ -221,171 +156,6 @@ asio::awaitable<Outcome> InstanceReconciler::examine(Instance instance, Instance
     if (state.doubted_at)
         co_return co_await settle_doubt(instance, state);
     co_return co_await read_list(instance, state);
-}
-
-std::optional<work::Grant> InstanceReconciler::enter_gate(const ObjectKey& key,
-                                                          const InstanceState& state,
-                                                          work::Errand errand) {
-    // A group of their own: they do not wait for the pushes of a namespace.
-    return state.session->account->gate.enter({.key = gate_key(key), .group = "", .errand = errand},
-                                              [this, key] { hooks_.again(key); });
-}
-
-// An instance in use does not suffer from a read that waits.
-Outcome InstanceReconciler::no_slot(const InstanceState& state) {
-    if (state.usable)
-        return state.examined;
-    Outcome waiting =
-        outcome(reason::rate_limited, "waiting for a free slot of the key's requests per minute");
-    return waiting; // the gate wakes
-}
-
-asio::awaitable<Outcome> InstanceReconciler::read_list(Instance instance, InstanceState& state) {
-    const ObjectKey key = instance->meta.key;
-    const auto session = state.session;
-    Account& account = *session->account;
-    const ListWish wish = state.list_wish.value_or(ListWish{.since = services_.runtime.now()});
-    const auto grant = enter_gate(key, state, state.usable ? wish.errand : work::Errand::lookup);
-    if (!grant)
-        co_return no_slot(state);
-    const auto asked_at = services_.runtime.now();
-    auto list = co_await session->omni.list_connections();
-    finish_request(services_, account.gate, *grant, error_in(list), key);
-    if (session != state.session)
-        co_return state.examined; // another key meanwhile: its own reconcile follows
-    const auto now = services_.runtime.now();
-    if (list)
-        co_return listed(state, std::move(*list), asked_at);
-    const Error error = list.error();
-    if (error.kind == ErrorClass::unauthorized) { // as good as an answer of whoami
-        account.asked_at = account.refused_at = now;
-        account.refusal = error.message;
-        co_return key_refused(*instance, state);
-    }
-    if (error.kind != ErrorClass::forbidden && error.kind != ErrorClass::not_found)
-        co_return failed(state, error);
-    account.directory = {.by_id = {}, .asked_at = asked_at, .refused = true};
-    state.list_wish.reset();
-    state.doubted_at = now;
-    co_return co_await settle_doubt(instance, state);
-}
-
-Outcome InstanceReconciler::listed(InstanceState& state,
-                                   std::vector<omni::ConnectionInfo> connections,
-                                   rt::TimePoint asked_at) {
-    Account& account = *state.session->account;
-    account.directory = {.by_id = {}, .asked_at = asked_at, .refused = false};
-    for (auto& info : connections) {
-        const std::string id = info.id;
-        account.directory.by_id.insert_or_assign(id, std::move(info));
-    }
-    account.accepted_at = services_.runtime.now();
-    if (state.list_wish && state.list_wish->since <= asked_at)
-        state.list_wish.reset();
-    state.usable = true;
-    state.failures = 0;
-    state.next_attempt.reset();
-    Outcome good =
-        outcome(reason::synced, "the key is accepted; it sees " +
-                                    plural(account.directory.by_id.size(), "connection"));
-    if (state.list_wish) // somebody wished for a later one meanwhile
-        good.again = services_.runtime.now();
-    return good;
-}
-
-// Whether the key is good: by what Omni said since it was doubted, to whichever instance that
-// shares the key, or by asking. One question a minute is enough for a key; until its answer a 401
-// is believed.
-asio::awaitable<Outcome> InstanceReconciler::settle_doubt(Instance instance, InstanceState& state) {
-    const Account& account = *state.session->account;
-    const bool accepted = account.accepted_at > state.doubted_at;
-    const bool refused = account.refused_at > state.doubted_at;
-    if (accepted && account.accepted_at >= account.refused_at)
-        co_return co_await key_accepted(instance, state);
-    if (refused)
-        co_return key_refused(*instance, state);
-    if (account.asked_at && services_.runtime.now() < *account.asked_at + whoami_interval) {
-        if (state.key_called_invalid)
-            co_return key_refused(*instance, state);
-        Outcome same = state.examined;
-        same.again = *account.asked_at + whoami_interval;
-        co_return same;
-    }
-    co_return co_await ask_whoami(instance, state);
-}
-
-asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, InstanceState& state) {
-    const ObjectKey key = instance->meta.key;
-    const auto session = state.session;
-    Account& account = *session->account;
-    const auto grant = enter_gate(key, state, work::Errand::lookup);
-    if (!grant && state.key_called_invalid) {
-        Outcome believed = key_refused(*instance, state);
-        believed.again.reset(); // the gate wakes
-        co_return believed;
-    }
-    if (!grant)
-        co_return no_slot(state);
-    account.asked_at = services_.runtime.now();
-    auto answer = co_await session->omni.whoami();
-    finish_request(services_, account.gate, *grant, error_in(answer), key);
-    if (session != state.session)
-        co_return state.examined;
-    if (!answer && !key_or_rights(answer.error()))
-        co_return failed(state, answer.error());
-    (answer ? account.accepted_at : account.refused_at) = services_.runtime.now();
-    account.refusal = answer ? "" : answer.error().message;
-    wake_sharing(account);
-    if (!answer)
-        co_return key_refused(*instance, state);
-    co_return co_await key_accepted(instance, state);
-}
-
-asio::awaitable<Outcome> InstanceReconciler::key_accepted(Instance instance, InstanceState& state) {
-    const bool list_refused = state.directory().refused;
-    state.doubted_at.reset();
-    state.key_called_invalid = false;
-    state.failures = 0;
-    state.next_attempt.reset();
-    if (!state.usable && !list_refused)
-        co_return co_await read_list(instance, state);
-    state.usable = true;
-    co_return outcome(reason::synced, list_refused
-                                          ? "the key is accepted, but may not list connections: "
-                                            "dialects cannot be checked"
-                                          : "the key is accepted");
-}
-
-Outcome InstanceReconciler::key_refused(const api::OmniInstance& instance, InstanceState& state) {
-    Account& account = *state.session->account;
-    const auto now = services_.runtime.now();
-    if (account.directory.refused) // not for want of rights
-        account.directory = {};
-    state.usable = false;
-    state.doubted_at = now;
-    Outcome refused =
-        outcome(reason::unauthorized, "Omni refuses the API key; put a valid one into Secret " +
-                                          instance.meta.key.ns + "/" + instance.api_token.name +
-                                          ". " + account.refusal);
-    refused.again = account.asked_at.value_or(now) + whoami_interval;
-    return refused;
-}
-
-Outcome InstanceReconciler::failed(InstanceState& state, const Error& error) {
-    if (error.kind == ErrorClass::rate_limited) {
-        Outcome limited =
-            state.usable ? state.examined : outcome(reason::rate_limited, error.message);
-        limited.again = services_.runtime.now() + std::chrono::seconds(1);
-        return limited;
-    }
-    ++state.failures;
-    state.next_attempt =
-        services_.runtime.now() + rt::backoff(services_.runtime, instance_backoff, state.failures);
-    Outcome out = outcome(error.kind == ErrorClass::tls ? reason::tls_verification_failed
-                                                        : reason::omni_unavailable,
-                          error.message);
-    out.again = state.next_attempt;
-    return out;
 }
 
 asio::awaitable<void> InstanceReconciler::write_status(Instance instance, InstanceState& state) {

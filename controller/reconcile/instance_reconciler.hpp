@@ -87,12 +87,14 @@ class InstanceReconciler {
     using Instance = std::shared_ptr<const api::OmniInstance>;
 
     asio::awaitable<Outcome> examine(Instance instance, InstanceState& state);
-    asio::awaitable<std::optional<Outcome>> prepare_session(Instance instance,
-                                                            InstanceState& state);
+    asio::awaitable<void> write_status(Instance instance, InstanceState& state);
+
+    // instance_reads.cpp
     asio::awaitable<Outcome> read_list(Instance instance, InstanceState& state);
     asio::awaitable<Outcome> settle_doubt(Instance instance, InstanceState& state);
     asio::awaitable<Outcome> ask_whoami(Instance instance, InstanceState& state);
     asio::awaitable<Outcome> key_accepted(Instance instance, InstanceState& state);
+    static std::string key_in_gate(const ObjectKey& instance);
     std::optional<work::Grant> enter_gate(const ObjectKey& key, const InstanceState& state,
                                           work::Errand errand);
     static Outcome no_slot(const InstanceState& state);
@@ -100,8 +102,10 @@ class InstanceReconciler {
                    rt::TimePoint asked_at);
     Outcome key_refused(const api::OmniInstance& instance, InstanceState& state);
     Outcome failed(InstanceState& state, const Error& error);
-    asio::awaitable<void> write_status(Instance instance, InstanceState& state);
 
+    // instance_session.cpp
+    asio::awaitable<std::optional<Outcome>> prepare_session(Instance instance,
+                                                            InstanceState& state);
     std::shared_ptr<Account> account_of(const api::OmniInstance& instance, const BaseUrl& url,
                                         const SecretBytes& token);
     void apply_limit(Account& account);
@@ -120,13 +124,5 @@ class InstanceReconciler {
     std::map<std::string, std::vector<rt::TimePoint>> inherited_;
     rt::TimePoint reserved_until_{};
 };
-
-// The error that a read of a Secret ended with, as an Outcome. `what` is "Secret ns/name".
-Outcome secret_outcome(const Error& error, const ObjectKey& secret);
-Outcome missing_key_outcome(const ObjectKey& secret, const std::string& key);
-
-// After an answer (or none): tells the gate, and the metrics.
-void finish_request(Services& services, work::Gate& gate, const work::Grant& grant,
-                    const std::optional<Error>& error, const ObjectKey& instance);
 
 } // namespace oco::reconcile

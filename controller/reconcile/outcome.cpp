@@ -62,4 +62,25 @@ std::vector<kube::Condition> conditions_of(const Outcome& outcome, std::int64_t 
     return out;
 }
 
+Outcome secret_outcome(const Error& error, const kube::ObjectKey& secret) {
+    switch (error.kind) {
+    case ErrorClass::not_found:
+        return outcome(reason::secret_not_found,
+                       "Secret " + secret.str() + " does not exist; create it, and it is used");
+    case ErrorClass::forbidden:
+    case ErrorClass::unauthorized:
+        return outcome(reason::secret_access_denied,
+                       "the operator may not read Secret " + secret.str() +
+                           "; give its service account `get` on secrets there");
+    default:
+        return outcome(reason::progressing,
+                       "Secret " + secret.str() + " could not be read: " + error.message);
+    }
+}
+
+Outcome missing_key_outcome(const kube::ObjectKey& secret, const std::string& key) {
+    return outcome(reason::secret_key_not_found, "Secret " + secret.str() + " has no key \"" + key +
+                                                     "\"; add it, or name another");
+}
+
 } // namespace oco::reconcile

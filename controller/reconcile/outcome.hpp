@@ -68,4 +68,8 @@ Outcome momentary(std::string message);
 // Ready, and Reconciling or Stalled where they are true.
 std::vector<kube::Condition> conditions_of(const Outcome& outcome, std::int64_t generation);
 
+// The error that a read of a Secret ended with, as an Outcome.
+Outcome secret_outcome(const Error& error, const kube::ObjectKey& secret);
+Outcome missing_key_outcome(const kube::ObjectKey& secret, const std::string& key);
+
 } // namespace oco::reconcile

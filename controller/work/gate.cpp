@@ -176,6 +176,11 @@ void Gate::finish(const Grant& grant, Ending ending,
         budget_.unanswered(grant.slot, now);
         note_failure(grant);
         break;
+    case Ending::cut:
+        budget_.unanswered(grant.slot, now);
+        if (grant.probe)
+            breaker_.probe_undecided();
+        break;
     case Ending::unsent:
         budget_.unused(grant.slot);
         note_failure(grant);

@@ -30,6 +30,7 @@ enum class Ending {
     failed,       // answered, but by a failure: 5xx and the like
     rate_limited, // 429
     none,         // not answered
+    cut,          // given up on our side: nobody knows
     unsent,       // no connection
 };
 

@@ -233,6 +233,22 @@ TEST_CASE_FIXTURE(LineOfSixty, "after three failed one at a time tries, until on
     CHECK(sent.size() >= 15); // all that wait: the others have failed lately
 }
 
+TEST_CASE_FIXTURE(LineOfTwo,
+                  "a request that was cut keeps its slot for a while, and is no failure") {
+    for (const std::string key : {"a", "b"}) {
+        const auto grant =
+            gate.enter({.key = key, .group = key, .errand = Errand::rotation}, [] {});
+        REQUIRE(grant);
+        gate.finish(*grant, Ending::cut);
+    }
+    want_all({"c", "d", "e"});
+    runtime.run_for(89s);
+    CHECK(sent.empty());
+    runtime.run_for(2s);
+    CHECK(sent == Keys{"c", "d"});
+    CHECK(breaker_changes == 0);
+}
+
 TEST_CASE_FIXTURE(LineOfSixty, "nobody waits, and nothing is remembered: then it can go") {
     CHECK(gate.idle());
     want("a");
