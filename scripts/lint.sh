@@ -68,7 +68,9 @@ check "house rules: tests/tidy/forbidden.sh" tests/tidy/forbidden.sh
 check "shellcheck: ${#shell[@]} files" shellcheck --external-sources --source-path=SCRIPTDIR "${shell[@]}"
 check "pyflakes: ${#py[@]} files" "$python" -m pyflakes "${py[@]}"
 check "YAML: ${#yaml[@]} files" parse_yaml "${yaml[@]}"
-check "README.md shows deploy/samples as they are" "$python" tests/tidy/samples.py
+check "README.md and docs/ show files of deploy/ as they are" "$python" tests/tidy/samples.py
+check "docs/: links, reasons, length" "$python" tests/tidy/docs.py
+check "docs/api.md is what crds/ say" "$python" scripts/api_reference.py --check
 check "clang-tidy" tidy
 
 if ((${#failed[@]})); then
