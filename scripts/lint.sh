@@ -45,6 +45,12 @@ sys.exit(bad)
 END
 }
 
+alerts() {
+    local directory
+    directory="$(tests/observability/prometheus.sh | tail -n 1)" || return 1
+    "$python" tests/tidy/rules.py "$directory"
+}
+
 tidy() {
     cmake --preset tidy >build/tidy.configure.log 2>&1 || {
         cat build/tidy.configure.log
@@ -71,6 +77,7 @@ check "YAML: ${#yaml[@]} files" parse_yaml "${yaml[@]}"
 check "README.md and docs/ show files of deploy/ as they are" "$python" tests/tidy/samples.py
 check "docs/: links, reasons, length" "$python" tests/tidy/docs.py
 check "docs/api.md is what crds/ say" "$python" scripts/api_reference.py --check
+check "alerts: promtool, runbooks" alerts
 check "clang-tidy" tidy
 
 if ((${#failed[@]})); then

@@ -54,6 +54,7 @@ Sample in_shape(std::string name, std::string_view reason, Shape shape) {
 
 std::vector<Sample> samples() {
     std::vector<Sample> out;
+    out.reserve(reasons.size() + 4);
     for (const std::string_view reason : reasons)
         out.push_back(
             {.name = std::string(reason), .outcome = reconcile::outcome(reason, "a sentence")});
