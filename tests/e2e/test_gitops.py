@@ -36,6 +36,8 @@ def samples_for(site: Site) -> list[dict[str, Any]]:
         spec = manifest["spec"]
         if manifest["kind"] == "OmniInstance":
             spec.update(baseURL=site.emulator.url, caBundleSecretRef={"name": "omni-ca"})
+            # All tests share the key, and the lowest limit applies.
+            spec["rateLimit"] = {"requestsPerMinute": 60000}
             continue
         (kind,) = spec["credentials"]
         name = f"{manifest['metadata']['name']} of {site.ns}"
