@@ -33,7 +33,7 @@ forbid 'every task has an owner that joins it' 'detached' "${sources[@]}"
 
 # Excepted: the one place that polls, and a heartbeat of a build.
 mapfile -t sources < <(find tests demo \( -name '*.cpp' -o -name '*.hpp' -o -name '*.py' -o -name '*.sh' \) \
-    -not -path tests/support/control_plane.py -not -path tests/control-plane/build.sh \
+    -not -path tests/support/control_plane.py -not -path tests/tools/go.sh \
     -not -path tests/tidy/forbidden.sh | sort)
 forbid 'wait for a condition with a deadline' \
     'this_thread::sleep|usleep|(^|[^[:alnum:]_])time[.]sleep|^[[:space:]]*sleep[[:space:]]+[0-9]' "${sources[@]}"
