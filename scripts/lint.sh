@@ -77,7 +77,7 @@ check "alerts: promtool, runbooks" alerts
 check "shellcheck: ${#shell[@]} files" shellcheck --external-sources --source-path=SCRIPTDIR "${shell[@]}"
 check "pyflakes: ${#py[@]} files" "$python" -m pyflakes "${py[@]}"
 check "YAML: ${#yaml[@]} files" parse_yaml "${yaml[@]}"
-check "README.md and docs/ show deploy/ as it is" "$python" tests/tidy/samples.py
+check "README.md shows deploy/samples as they are" "$python" tests/tidy/samples.py
 check "clang-tidy" tidy
 
 if ((${#failed[@]})); then
