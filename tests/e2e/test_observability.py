@@ -67,6 +67,9 @@ def exercise(site: Site) -> None:
     site.secret("db", password="the-next-of-everything")
     site.wait_patches(ids["all"], 3)
     site.wait_reason("all", "Synced")
+    site.secret("wrong-token", token="omni_osk_that_nobody_knows")
+    site.instance("refused", apiTokenSecretRef={"name": "wrong-token"})
+    site.wait_reason("refused", "Unauthorized", "oinst")
 
 
 class Prometheus:
@@ -176,6 +179,12 @@ def test_what_is_scraped(
     queries = panel_queries()
     empty = [f"{title}: {text}" for title, text in queries if not prometheus.query(text)]
     assert not empty, "\n".join(empty)
+    # What tells a refused key from an Omni that is down, in the alerts; the rest is in rules_test.yaml.
+    refused = prometheus.query(
+        "omni_circuit_breaker_open == 1"
+        ' and on (omni_instance) omni_api_requests_total{code=~"401|403"} > 0'
+    )
+    assert f"{site.ns}/refused" in {found["metric"]["omni_instance"] for found in refused}
     # `or vector(0)` hides a misspelt name, so each name counts by itself.
     rules = [rule for g in prometheus.get("rules")["groups"] for rule in g["rules"]]
     assert [rule["name"] for rule in rules if rule["health"] == "err"] == []

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 _REASON = re.compile(r'std::string_view (\w+) =\s*"(\w+)";')
 _METRIC_ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
-_HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
+_HEADING = re.compile(r"^(#{1,6}) +(.+?) *$", re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -33,8 +33,10 @@ def prose(page: Path) -> str:
     return _FENCE.sub("", page.read_text())
 
 
-def headings(page: Path) -> list[str]:
-    return _HEADING.findall(prose(page))
+def headings(page: Path, depth: int | None = None) -> list[str]:
+    """All headings, or those with so many `#`."""
+    found = _HEADING.findall(prose(page))
+    return [text for marks, text in found if depth is None or len(marks) == depth]
 
 
 def anchors(page: Path) -> set[str]:
