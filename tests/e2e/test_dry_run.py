@@ -18,7 +18,7 @@ RIGHTS = [
     {
         "apiGroups": ["omniconnection.io"],
         "resources": ["omniinstances", "omniconnections"],
-        "verbs": ["get", "list", "watch"],
+        "verbs": ["list", "watch"],
     },
     {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]},
     {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
