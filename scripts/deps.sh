@@ -11,9 +11,9 @@ packages=(
     # to test what Argo CD is told, in Lua
     lua5.1
     # to test, with sanitizers, and a control plane (Go, where it is missing, needs venv)
-    doctest-dev libclang-rt-16-dev python3 python3-pytest python3-venv openssl ca-certificates
+    doctest-dev libclang-rt-16-dev python3 python3-pytest python3-venv python3-yaml openssl ca-certificates
     # to lint
-    clang-format-16 clang-tidy-16 shellcheck python3-yaml python3-pyflakes
+    clang-format-16 clang-tidy-16 shellcheck python3-pyflakes
 )
 
 is_installed() {

@@ -51,6 +51,17 @@ sys.exit(bad)
 END
 }
 
+helm_chart() {
+    local chart=deploy/helm/omni-connection-operator helm
+    helm="$(tests/tools/build.sh helm helm | tail -n 1)/helm"
+    # Helm reads no CRDs from outside of a chart.
+    diff -r crds "$chart/crds" ||
+        { echo "mend: cp crds/*.yaml $chart/crds/" && return 1; }
+    "$helm" lint --strict --quiet --values "$chart/ci/values.yaml" "$chart" &&
+        "$helm" lint --strict --quiet --values "$chart/ci/values.yaml" \
+            --set 'namespaces={a,b},metrics.serviceMonitor.enabled=true' "$chart"
+}
+
 tidy() {
     cmake --preset tidy >build/tidy.configure.log 2>&1 || {
         cat build/tidy.configure.log
@@ -78,6 +89,7 @@ check "shellcheck: ${#shell[@]} files" shellcheck --external-sources --source-pa
 check "pyflakes: ${#py[@]} files" "$python" -m pyflakes "${py[@]}"
 check "YAML: ${#yaml[@]} files" parse_yaml "${yaml[@]}"
 check "README.md shows deploy/samples as they are" "$python" tests/tidy/samples.py
+check "Helm chart" helm_chart
 check "clang-tidy" tidy
 
 if ((${#failed[@]})); then

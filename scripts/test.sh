@@ -7,6 +7,9 @@ step "control plane: etcd, kube-apiserver, kubectl"
 CONTROL_PLANE_BIN="$(tests/control-plane/build.sh | tail -n 1)"
 export CONTROL_PLANE_BIN
 
+step "helm"
+tests/tools/build.sh helm helm >/dev/null
+
 scripts/build.sh release
 scripts/build.sh asan-ubsan operator_unit emulator_unit kube_conformance operator_sim budget_sim \
     fuzz_replay

@@ -13,11 +13,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from control_plane import ControlPlane, find_binaries, wait_until  # noqa: E402
-from operator_site import OPERATOR_NAMESPACE, Emulator, Operator, Site, launch_to_fail  # noqa: E402
-
-CRDS = ROOT / "crds"
-ESTABLISHED_SECONDS = 30
+from control_plane import ControlPlane, find_binaries  # noqa: E402
+from installation import install_crds  # noqa: E402
+from operator_site import Emulator, Operator, Site, launch_to_fail  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -35,19 +33,6 @@ def control_plane(control_plane_bin: Path) -> Iterator[ControlPlane]:
     with ControlPlane(control_plane_bin) as plane:
         install_crds(plane)
         yield plane
-
-
-def install_crds(plane: ControlPlane) -> None:
-    """Applies the CRDs and waits until the API server serves them."""
-    plane.kubectl("apply", "--filename", str(CRDS))
-    crds = ("crd/omniinstances.omniconnection.io", "crd/omniconnections.omniconnection.io")
-    wait = ("wait", "--for=condition=Established", f"--timeout={ESTABLISHED_SECONDS}s", *crds)
-    # It fails at once, not by its timeout, on a CRD that has no conditions yet.
-    wait_until(
-        lambda: plane.kubectl(*wait, check=False).returncode == 0,
-        ESTABLISHED_SECONDS,
-        "the CRDs are established",
-    )
 
 
 def _binary(variable: str, name: str) -> Path:
@@ -93,7 +78,6 @@ def operator(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Operator]:
     """The operator, for all namespaces of the session."""
-    control_plane.kubectl("create", "namespace", OPERATOR_NAMESPACE)
     log = tmp_path_factory.mktemp("operator") / "log"
     hosts = f"{emulator.host},{second_emulator.host}"
     process = Operator(operator_bin, control_plane, log, "--allowed-hosts", hosts)

@@ -18,8 +18,8 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from budget_site import KEY, Account, Binaries, BudgetSite, Measure
-from conftest import install_crds
 from control_plane import ControlPlane, wait_until
+from installation import install_crds
 from kube_bulk import CONNECTIONS_PATH
 from minute_windows import full_windows, largest_window, reuse
 from omni_traffic import SECOND_CLIENT_PATH, SecondClient, times_of

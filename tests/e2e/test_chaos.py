@@ -17,11 +17,11 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from conftest import install_crds
 from control_plane import ControlPlane, wait_until
 from custody import Custody
 from fault_proxy import FaultProxy, Faults
-from operator_site import OPERATOR_NAMESPACE, Emulator, Operator, Site
+from installation import OPERATOR_NAMESPACE, install_crds, operator_kubeconfig
+from operator_site import Emulator, Operator, Site
 from push_account import Attempt, Sizes, Values, count_pushes, reasons
 from test_custody import shown
 from test_push import password
@@ -52,7 +52,7 @@ class Chaos:
         self.plane, self.emulator = plane, emulator
         self.kube = FaultProxy(("127.0.0.1", plane.port), SEED)
         self.omni = FaultProxy(("127.0.0.1", int(emulator.host.split(":")[1])), SEED + 1)
-        config = plane.kubeconfig_through(self.kube.host)
+        config = plane.kubeconfig_through(self.kube.host, operator_kubeconfig(plane))
         self.operators = [
             Operator(
                 binary, plane, logs / name, "--allowed-hosts", self.omni.host, kubeconfig=config
@@ -264,7 +264,6 @@ def chaos(
 ) -> Iterator[Chaos]:
     with ControlPlane(control_plane_bin) as plane:
         install_crds(plane)
-        plane.kubectl("create", "namespace", OPERATOR_NAMESPACE)
         emulator = Emulator(emulator_bin, tmp_path / "emulator")
         run = Chaos(plane, emulator, operator_bin, tmp_path)
         yield run

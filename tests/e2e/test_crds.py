@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from conftest import install_crds
 from control_plane import ControlPlane
+from installation import install_crds
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 OTHER_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"

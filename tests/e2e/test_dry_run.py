@@ -8,9 +8,9 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from conftest import install_crds
 from control_plane import ControlPlane
-from operator_site import OPERATOR_NAMESPACE, Emulator, Operator, Site
+from installation import OPERATOR_NAMESPACE, install_crds
+from operator_site import Emulator, Operator, Site
 from test_push import password
 
 # All that a dry run needs.

@@ -10,7 +10,8 @@ from typing import Any, Iterator
 import pytest
 
 from control_plane import wait_until
-from operator_site import OPERATOR_NAMESPACE, Operator, Site
+from installation import OPERATOR_NAMESPACE
+from operator_site import Operator, Site
 from test_push import password
 
 # The Lease of a holder that was killed runs out after 15 s; it is looked at every 2 s or so.

@@ -12,7 +12,8 @@ import pytest
 
 from control_plane import ControlPlane, wait_until
 from fault_proxy import FaultProxy
-from operator_site import OPERATOR_NAMESPACE, Operator, Site
+from installation import OPERATOR_NAMESPACE, allow_lease, operator_kubeconfig
+from operator_site import Operator, Site
 
 
 def run(binary: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -96,7 +97,6 @@ def test_crds_that_are_not_installed_are_waited_for(
     control_plane_bin: Path, operator_bin: Path, tmp_path: Path
 ) -> None:
     with ControlPlane(control_plane_bin) as plane:
-        plane.kubectl("create", "namespace", OPERATOR_NAMESPACE)
         operator = Operator(operator_bin, plane, tmp_path / "log", "--leader-elect=false")
         try:
             process = subprocess.Popen(
@@ -162,7 +162,8 @@ def behind_proxy(
 ) -> Iterator[Operator]:
     """An operator with a Lease of its own, which it holds."""
     flags = ["--namespace", site.ns, "--leader-election-id", LEASE_BEHIND_A_PROXY]
-    config = site.plane.kubeconfig_through(proxy.host)
+    allow_lease(site.plane, LEASE_BEHIND_A_PROXY)
+    config = site.plane.kubeconfig_through(proxy.host, operator_kubeconfig(site.plane))
     log = tmp_path / "behind-proxy"
     process = Operator(operator_bin, site.plane, log, *flags, kubeconfig=config)
     process.start()

@@ -13,16 +13,9 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from connect_proxy import ConnectProxy
-from conftest import install_crds
 from control_plane import ControlPlane
-from operator_site import (
-    EMULATOR_NAME,
-    OPERATOR_NAMESPACE,
-    Emulator,
-    Operator,
-    Site,
-    launch_to_fail,
-)
+from installation import install_crds, operator_kubeconfig
+from operator_site import EMULATOR_NAME, Emulator, Operator, Site, launch_to_fail
 
 API_SERVER_NAME = "kubernetes.default.svc"  # its certificate has it
 PASSWORD = "proxy-s3cr3t-password"
@@ -37,7 +30,6 @@ def plane(control_plane_bin: Path) -> Iterator[ControlPlane]:
     """One of its own, since the session's is minded by the session's operator."""
     with ControlPlane(control_plane_bin) as own:
         install_crds(own)
-        own.kubectl("create", "namespace", OPERATOR_NAMESPACE)
         yield own
 
 
@@ -59,8 +51,8 @@ def locked_out(
 
 
 def kubeconfig(plane: ControlPlane, path: Path, proxy_url: str = "") -> Path:
-    """The administrator's, with the server by its name."""
-    config = json.loads(plane.kubeconfig.read_text())
+    """The operator's, with the server by its name."""
+    config = json.loads(operator_kubeconfig(plane).read_text())
     cluster = config["clusters"][0]["cluster"]
     cluster["server"] = f"https://{API_SERVER_NAME}:{plane.port}"
     if proxy_url:
@@ -146,7 +138,7 @@ def test_the_environment_alone_and_its_exceptions(
 def test_loopback_goes_directly_and_a_wrong_password_is_told(
     start: Start, plane: ControlPlane, proxy: ConnectProxy
 ) -> None:
-    site = start(plane.kubeconfig, HTTPS_PROXY=proxy.url("operator:wrong-s3cr3t"))
+    site = start(operator_kubeconfig(plane), HTTPS_PROXY=proxy.url("operator:wrong-s3cr3t"))
     site.credentials.append("wrong-s3cr3t")
     site.wait_reason("omni", "OmniUnavailable", "oinst")
     assert f"the proxy {proxy.address} wants other credentials" in message(site)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from conftest import install_crds
 from control_plane import ControlPlane, wait_until
-from operator_site import OPERATOR_NAMESPACE, Emulator, Operator, Site
+from installation import install_crds, operator_kubeconfig
+from operator_site import Emulator, Operator, Site
 
 
 def test_a_new_ca_is_trusted_once_its_file_says_so(
@@ -17,8 +17,7 @@ def test_a_new_ca_is_trusted_once_its_file_says_so(
     log = tmp_path / "log"
     with ControlPlane(control_plane_bin) as plane:
         install_crds(plane)
-        plane.kubectl("create", "namespace", OPERATOR_NAMESPACE)
-        config = json.loads(plane.kubeconfig.read_text())
+        config = json.loads(operator_kubeconfig(plane).read_text())
         config["clusters"][0]["cluster"] = {
             "server": plane.server,
             "certificate-authority": authority.name,  # beside the kubeconfig

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from control_plane import ControlPlane, wait_until
+from installation import ACCOUNT, allow_lease
 from kube_bulk import CONNECTIONS_PATH, SECRETS_PATH, KubeBulk
 from minute_windows import full_windows, largest_window, reuse
 from omni_traffic import SECOND_CLIENT_PATH, Journal, is_rotation, number_of, times_of
@@ -104,7 +105,9 @@ class BudgetSite(Site):
         spaces = [plane.create_namespace("budget"), plane.create_namespace("budget-elsewhere")]
         self.namespaces = spaces
         flags = ["--allowed-hosts", emulator.host]
-        flags += ["--operator-namespace", plane.create_namespace("budget-operator")]
+        operator_namespace = plane.create_namespace("budget-operator")
+        allow_lease(plane, ACCOUNT, operator_namespace)
+        flags += ["--operator-namespace", operator_namespace]
         for ns in spaces:
             flags += ["--namespace", ns]
         operator = Operator(binaries.operator, plane, directory / "log", *flags)

@@ -126,7 +126,11 @@ class ControlPlane:
             if not os.access(self.binaries / program, os.X_OK):
                 raise ControlPlaneError(f"{self.binaries} holds no executable {program}")
         self.port, self._etcd_port, self._etcd_peer_port = (self._take_port() for _ in range(3))
-        self._write_keys()
+        self._write_service_account_key()
+        self._write_certificates()
+        self._write_private(
+            self.directory / "tokens.csv", f'{self._admin_token},admin,admin,"system:masters"\n'
+        )
         self._write_kubeconfig(self.kubeconfig, "admin", self._admin_token)
         self._start_etcd()
         self.start_apiserver()
@@ -173,7 +177,7 @@ class ControlPlane:
 
     def renew_certificates(self) -> None:
         """A new CA, and a certificate of it for the server's next start."""
-        self._write_keys()
+        self._write_certificates()
         self._write_kubeconfig(self.kubeconfig, "admin", self._admin_token)
 
     def compact(self) -> None:
@@ -260,10 +264,12 @@ class ControlPlane:
         self._write_kubeconfig(path, f"{namespace}:{name}", token, namespace)
         return path
 
-    def kubeconfig_through(self, host: str) -> Path:
-        """The administrator's kubeconfig with another address of the server, `127.0.0.1:PORT`."""
+    def kubeconfig_through(self, host: str, kubeconfig: Path) -> Path:
+        """Another kubeconfig with another address of the server, `127.0.0.1:PORT`."""
         path = self.directory / f"through-{host.replace(':', '-')}.kubeconfig"
-        self._write_kubeconfig(path, "admin", self._admin_token, server=f"https://{host}")
+        config = json.loads(kubeconfig.read_text())
+        config["clusters"][0]["cluster"]["server"] = f"https://{host}"
+        self._write_private(path, json.dumps(config, indent=2) + "\n")
         return path
 
     def log_tail(self, name: str, lines: int = 20) -> str:
@@ -406,11 +412,17 @@ class ControlPlane:
         except subprocess.CalledProcessError as error:
             raise ControlPlaneError(f"openssl {args[0]} failed:\n{error.stderr}") from None
 
-    def _write_keys(self) -> None:
+    def _write_key(self, name: str) -> None:
         curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
-        for key in ("ca.key", "apiserver.key", "service-account.key"):
-            self._openssl("genpkey", *curve, "-out", key)
+        self._openssl("genpkey", *curve, "-out", name)
+
+    def _write_service_account_key(self) -> None:
+        self._write_key("service-account.key")
         self._openssl("pkey", "-in", "service-account.key", "-pubout", "-out", "service-account.pub")
+
+    def _write_certificates(self) -> None:
+        for key in ("ca.key", "apiserver.key"):
+            self._write_key(key)
         # A CA and a leaf of our own, so that strict TLS clients have a real chain to verify.
         self._openssl("req", "-x509", "-key", "ca.key", "-subj", "/CN=test-control-plane-ca",
                       "-days", "3", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
@@ -426,9 +438,6 @@ class ControlPlane:
         self._openssl("x509", "-req", "-in", "apiserver.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
                       "-CAcreateserial", "-days", "3", "-extfile", "apiserver.ext",
                       "-out", "apiserver.crt")  # fmt: skip
-        self._write_private(
-            self.directory / "tokens.csv", f'{self._admin_token},admin,admin,"system:masters"\n'
-        )
 
     def _write_kubeconfig(
         self,
@@ -436,7 +445,6 @@ class ControlPlane:
         user: str,
         token: str,
         namespace: str = "default",
-        server: str | None = None,
     ) -> None:
         # JSON is YAML, and needs no library.
         authority = base64.b64encode(self.ca_file.read_bytes()).decode()
@@ -447,7 +455,7 @@ class ControlPlane:
                 {
                     "name": "control-plane",
                     "cluster": {
-                        "server": server or self.server,
+                        "server": self.server,
                         "certificate-authority-data": authority,
                     },
                 }

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
 from control_plane import ControlPlane, die_with_parent, wait_until
+from installation import operator_kubeconfig
 
 GROUP = "omniconnection.io/v1alpha1"
 EMULATOR_NAME = "omni.invalid"  # its certificate has it; no look-up finds it
 TOKEN = "omni_osk_end_to_end_token"
-OPERATOR_NAMESPACE = "omni-connection-operator-system"
 SETTLE_SECONDS = 20  # for a condition that follows at once, on a busy machine
 
 
@@ -108,7 +108,7 @@ class Emulator:
 
 
 class Operator:
-    """The release binary as a process."""
+    """The release binary as a process; by default with the rights that it has in a cluster."""
 
     def __init__(
         self,
@@ -121,7 +121,8 @@ class Operator:
     ) -> None:
         self.log = log
         self._environment = environment  # None: that of the tests
-        self._arguments = [str(binary), "--kubeconfig", str(kubeconfig or plane.kubeconfig)]
+        self._arguments = [str(binary)]
+        self._arguments += ["--kubeconfig", str(kubeconfig or operator_kubeconfig(plane))]
         self._arguments += ["--metrics-bind-address", "127.0.0.1:0"]
         self._arguments += ["--health-bind-address", "127.0.0.1:0", *flags]
         self._process: subprocess.Popen[str] | None = None
