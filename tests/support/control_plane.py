@@ -97,11 +97,17 @@ class ControlPlane:
     Start it on a thread that outlives it: the children die with the thread that forked them.
     """
 
-    def __init__(self, binaries: Path | None = None, directory: Path | None = None) -> None:
+    def __init__(
+        self,
+        binaries: Path | None = None,
+        directory: Path | None = None,
+        apiserver_flags: Sequence[str] = (),
+    ) -> None:
         self.binaries = Path(binaries) if binaries else find_binaries()
         self.directory = self._prepare_directory(directory)
         self.kubeconfig = self.directory / "admin.kubeconfig"
         self.ca_file = self.directory / "ca.crt"
+        self._apiserver_flags = tuple(apiserver_flags)
         self._admin_token = secrets.token_hex(16)
         self._held_ports: list[socket.socket] = []
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -159,6 +165,7 @@ class ControlPlane:
             "--disable-admission-plugins=ServiceAccount",
             "--watch-cache=true",
             "--profiling=false",
+            *self._apiserver_flags,
         )
         self._wait_ready("kube-apiserver", self._apiserver_is_ready)
 

@@ -1,0 +1,156 @@
+"""deploy/kustomize gives the operator the rights that it needs, and none that it does not: without
+any one of them, something goes wrong that can be seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+from control_plane import ControlPlane, wait_until
+from installation import install_crds
+from kube_bulk import KubeBulk
+from operator_site import Emulator
+from rights import Right, Trial, rights, set_up
+
+OVERLAYS = ("cluster-wide", "namespaced")
+SECONDS = 40  # many processes begin at once
+SECOND = "the-second-password"
+
+
+@pytest.fixture(scope="module", name="trials")
+def fixture_trials(
+    control_plane_bin: Path,
+    operator_bin: Path,
+    emulator: Emulator,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[list[Trial]]:
+    """For each overlay one with all its rights, and one without each. A rotation has been, and then
+    everything was sent once more."""
+    # Else a watch brings what there is, and nothing is ever listed: as on Kubernetes 1.33.
+    flags = ["--feature-gates=WatchList=false"]
+    with ControlPlane(control_plane_bin, apiserver_flags=flags) as plane:
+        install_crds(plane)
+        missing = [(o, right) for o in OVERLAYS for right in (None, *rights(plane, o))]
+        trials = [Trial(plane, emulator, *of, number) for number, of in enumerate(missing)]
+        bulk = KubeBulk(plane)
+        set_up(bulk, trials)
+        logs = tmp_path_factory.mktemp("rights")
+        for trial in trials:
+            trial.launch(operator_bin, logs)
+        complete = [trial for trial in trials if not trial.missing]
+        wait_until(lambda: all(map(in_step, complete)), SECONDS, "all is in step")
+        bulk.send(trial.rotation(SECOND) for trial in trials)
+        rotated = lambda trial: SECOND in trial.passwords(trial.ns)  # noqa: E731
+        wait_until(lambda: all(map(rotated, complete)), SECONDS, "the second password at Omni")
+        bulk.send(trial.force("once") for trial in trials)
+        yield trials
+        for trial in trials:
+            trial.operator.close()
+        bulk.close()
+
+
+def in_step(trial: Trial) -> bool:
+    places = ((trial.ns, "oconn"), (trial.guest, "oconn"), (trial.ns, "oinst"))
+    return all(trial.reason(*place) == "Synced" for place in places)
+
+
+def counts_events(trial: Trial) -> bool:
+    return any("series" in event for event in trial.events())
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_rights_are_enough(trials: list[Trial], overlay: str) -> None:
+    (trial,) = [t for t in trials if t.overlay == overlay and not t.missing]
+    wait_until(lambda: counts_events(trial), SECONDS, "an Event that repeats is counted")
+    assert trial.passwords(trial.ns) == ["the-first-password", SECOND, SECOND]
+    wait_until(lambda: in_step(trial), SECONDS, "all is in step")
+    assert trial.readiness() == "ok\n"
+    denied = [line for line in trial.operator.scrape().splitlines() if 'code="403"' in line]
+    assert not denied
+
+
+# What goes wrong without a right: what the log then says, and what is to be seen of it.
+Wrong = tuple[str, Callable[[Trial], bool]]
+
+
+def not_ready(trial: Trial) -> bool:
+    return trial.readiness() != "ok\n" and not trial.passwords(trial.ns)
+
+
+def not_leading(trial: Trial) -> bool:
+    return not trial.operator.said("leading") and not trial.passwords(trial.ns)
+
+
+NOT_WATCHED: Wrong = ("watch interrupted", not_ready)
+NO_DIGEST_KEY: Wrong = ("waiting for the digest key", not_ready)
+NO_LEASE: Wrong = ("waiting for the Lease", not_leading)
+GUEST_UNKNOWN: Wrong = (
+    "watch interrupted",
+    lambda trial: trial.reason(trial.guest) == "NamespaceNotAllowed",
+)
+
+WITHOUT: dict[tuple[str, str, str], Wrong] = {
+    ("watched", "omniconnections", "list"): NOT_WATCHED,
+    ("watched", "omniconnections", "watch"): NOT_WATCHED,
+    ("watched", "omniinstances", "list"): NOT_WATCHED,
+    ("watched", "omniinstances", "watch"): NOT_WATCHED,
+    ("watched", "secrets", "list"): NOT_WATCHED,
+    ("watched", "secrets", "watch"): NOT_WATCHED,
+    ("watched", "omniconnections/status", "patch"): (
+        "status not written",
+        lambda trial: not trial.reason(trial.ns) and bool(trial.passwords(trial.ns)),
+    ),
+    ("watched", "omniinstances/status", "patch"): (
+        "status not written",
+        lambda trial: not trial.reason(trial.ns, "oinst") and trial.reason(trial.ns) == "Synced",
+    ),
+    ("watched", "events", "create"): ("event not written", lambda trial: not trial.events()),
+    ("watched", "events", "patch"): (
+        "event not written",
+        lambda trial: bool(trial.events()) and not counts_events(trial),
+    ),
+    ("watched", "namespaces", "list"): GUEST_UNKNOWN,
+    ("watched", "namespaces", "watch"): GUEST_UNKNOWN,
+    ("own", "leases", "create"): NO_LEASE,
+    ("own", "leases", "get"): NO_LEASE,
+    ("own", "leases", "update"): (
+        "the Lease was not renewed",
+        lambda trial: trial.operator.ended(),
+    ),
+    ("own", "secrets", "create"): NO_DIGEST_KEY,
+}
+# In all namespaces, the operator's among them, or in that one and in the others apart.
+WITHOUT_IN = {
+    ("cluster-wide", "watched", "secrets", "get"): NO_DIGEST_KEY,
+    ("namespaced", "own", "secrets", "get"): NO_DIGEST_KEY,
+    ("namespaced", "watched", "secrets", "get"): (
+        "OmniInstance",
+        lambda trial: trial.reason(trial.ns, "oinst") == "SecretAccessDenied",
+    ),
+}
+
+
+def needless(right: Right, trial: Trial) -> str:
+    """Why the right that this trial lacks should not be given; empty: it is missed."""
+    key = (right.role, right.resource, right.verb)
+    wrong = WITHOUT_IN.get((right.overlay, *key)) or WITHOUT.get(key)
+    if not wrong:
+        return f"{right}: nobody knows what for"
+    message, is_seen = wrong
+    kind = right.resource.partition("/")[0]
+    try:
+        wait_until(lambda: trial.said(message, kind) and is_seen(trial), SECONDS, "it is missed")
+    except TimeoutError:
+        return f"{right}: not missed"
+    return ""
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_each_right_is_needed(
+    trials: list[Trial], overlay: str, figures: Callable[[str, str], None]
+) -> None:
+    without = [(t.missing, t) for t in trials if t.overlay == overlay and t.missing]
+    assert not list(filter(None, (needless(*each) for each in without)))
+    figures(f"rights, {overlay}", f"{len(without)}, each of them missed when it is taken away")
