@@ -30,7 +30,6 @@ USED = 0.98  # of the budget, in each full minute
 USED_AFTER_A_START = USED - 0.1
 USED_BESIDE_ANOTHER = 0.9  # of what a second client leaves
 REFUSED_BESIDE_ANOTHER = 2  # 429 a minute
-SOON_SECONDS = 1
 READY_AGAIN_SECONDS = 10  # with a good key again
 MOST_AT_ONCE = 20  # requests under way: among them the order of arrival is chance
 STALLED_SECONDS = 4  # far longer than between two requests that are paced, also at 60 a minute
@@ -179,11 +178,13 @@ def roles_in_arrears(stage: Stage) -> str:
         site.limits()
         rotations = iter(range(burst, credentials))
         took: dict[str, float] = {}
+        before: dict[str, int] = {}
 
         def rotate_one(when: str) -> None:
             index = next(rotations)
             site.rotate([index])
             took[when] = site.latency(index)
+            before[when] = site.sent_before(index)
 
         def go_on(stop_signal: int) -> int:
             untold = site.restart(stop_signal)
@@ -218,8 +219,12 @@ def roles_in_arrears(stage: Stage) -> str:
         line = f"{account}; untold {untold}; {told} told to wait; rotations: {latencies}"
         check(account, n, site.excess(signal.SIGKILL, untold))
         assert untold_after_sigterm == 0, line
-        assert all(seconds <= SOON_SECONDS for seconds in took.values()), line
-        return line
+        # Of those that go evenly, no more than go in two seconds; how long it takes is for a
+        # machine that has nothing else to do.
+        assert max(before.values()) <= max(2, 0.9 * n / 30), f"{before}: {line}"
+        soon = stage.measure.soon_seconds
+        assert soon is None or max(took.values()) <= soon, line
+        return f"{line}; {max(before.values())} role changes before one"
 
 
 def shared(stage: Stage, count_refused: bool) -> str:

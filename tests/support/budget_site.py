@@ -36,6 +36,7 @@ class Measure:
     minutes: int  # full minutes of rotations that nothing disturbs
     settle_seconds: float  # beside a second client: until it is judged...
     shared_seconds: float  # ...and for how long
+    soon_seconds: float | None  # a lone rotation's way to Omni; None: other tests run beside
 
     @staticmethod
     def of_environment() -> Measure:
@@ -45,8 +46,8 @@ class Measure:
         """
         per_minute = int(os.environ.get("OCO_REQUESTS_PER_MINUTE", "600"))
         if os.environ.get("OCO_FULL_LENGTH") == "1":
-            return Measure(per_minute, minutes=6, settle_seconds=240, shared_seconds=540)
-        return Measure(per_minute, minutes=2, settle_seconds=120, shared_seconds=120)
+            return Measure(per_minute, 6, settle_seconds=240, shared_seconds=540, soon_seconds=1)
+        return Measure(per_minute, 2, settle_seconds=120, shared_seconds=120, soon_seconds=None)
 
 
 @dataclass(frozen=True)
@@ -308,6 +309,13 @@ class BudgetSite(Site):
             lambda: self.first_push(index), 90, f"c{index} is pushed", every_seconds=POLL_SECONDS
         )
         return found["timeUnixMs"] / 1000 - self.written_at[index]
+
+    def sent_before(self, index: int) -> int:
+        """How many pushes of others Omni got between the write of the newest value and its own."""
+        own = self.first_push(index)
+        assert own, f"c{index} is not pushed"
+        written = self.written_at[index] * 1000
+        return sum(written < e["timeUnixMs"] < own["timeUnixMs"] for i, e in self.pushes())
 
     def account(self) -> Account:
         own = self.own()
