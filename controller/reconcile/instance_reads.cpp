@@ -82,7 +82,7 @@ asio::awaitable<Outcome> InstanceReconciler::read_list(Instance instance, Instan
 
 Outcome InstanceReconciler::listed(InstanceState& state,
                                    std::vector<omni::ConnectionInfo> connections,
-                                   rt::TimePoint asked_at) {
+                                   rt::TimePoint asked_at) const {
     Account& account = *state.session->account;
     account.directory = {.by_id = {}, .asked_at = asked_at, .refused = false};
     for (auto& info : connections) {
@@ -167,7 +167,8 @@ asio::awaitable<Outcome> InstanceReconciler::key_accepted(Instance instance, Ins
                                           : "the key is accepted");
 }
 
-Outcome InstanceReconciler::key_refused(const api::OmniInstance& instance, InstanceState& state) {
+Outcome InstanceReconciler::key_refused(const api::OmniInstance& instance,
+                                        InstanceState& state) const {
     Account& account = *state.session->account;
     const auto now = services_.runtime.now();
     if (account.directory.refused) // not for want of rights

@@ -98,9 +98,11 @@ class InstanceReconciler {
     std::optional<work::Grant> enter_gate(const ObjectKey& key, const InstanceState& state,
                                           work::Errand errand);
     static Outcome no_slot(const InstanceState& state);
-    Outcome listed(InstanceState& state, std::vector<omni::ConnectionInfo> connections,
-                   rt::TimePoint asked_at);
-    Outcome key_refused(const api::OmniInstance& instance, InstanceState& state);
+    [[nodiscard]] Outcome listed(InstanceState& state,
+                                 std::vector<omni::ConnectionInfo> connections,
+                                 rt::TimePoint asked_at) const;
+    [[nodiscard]] Outcome key_refused(const api::OmniInstance& instance,
+                                      InstanceState& state) const;
     Outcome failed(InstanceState& state, const Error& error);
 
     // instance_session.cpp

@@ -24,9 +24,9 @@ emulator::Instant instant(rt::TimePoint time) {
 // Wishes without end, each answered in up to half a second.
 struct Crowd {
     Crowd(emulator::Limits limits, std::uint64_t seed)
-        : runtime(seed), limiter(limits),
-          counted(limits.count_refused && limits.window == emulator::RateWindow::sliding),
-          dice(seed), gate(runtime, static_cast<int>(limits.requests_per_minute), [] {}) {
+        : runtime(seed), limiter(limits), dice(seed),
+          gate(runtime, static_cast<int>(limits.requests_per_minute), [] {}),
+          counted(limits.count_refused && limits.window == emulator::RateWindow::sliding) {
         runtime.run_for(std::chrono::milliseconds(dice() % 60'000)); // of a fixed window
         begin = runtime.now();
         tasks.spawn(gate.run());

@@ -55,6 +55,7 @@ TEST_CASE("after a 429 nothing goes, then one request alone, then all") {
 TEST_CASE("an episode lowers the limit once, however many 429s it has") {
     RateBudget budget(100);
     std::vector<RateBudget::Slot> burst;
+    burst.reserve(10);
     for (int i = 0; i < 10; ++i)
         burst.push_back(budget.take(Errand::rotation, start));
     CHECK(budget.refused(burst[0], start + 100ms));
