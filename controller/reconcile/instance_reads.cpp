@@ -44,9 +44,8 @@ std::optional<work::Grant> InstanceReconciler::enter_gate(const ObjectKey& key,
 Outcome InstanceReconciler::no_slot(const InstanceState& state) {
     if (state.usable)
         return state.examined;
-    Outcome waiting =
-        outcome(reason::rate_limited, "waiting for a free slot of the key's requests per minute");
-    return waiting; // the gate wakes
+    return outcome(reason::rate_limited, // the gate wakes
+                   "waiting for a free slot of the key's requests per minute");
 }
 
 asio::awaitable<Outcome> InstanceReconciler::read_list(Instance instance, InstanceState& state) {

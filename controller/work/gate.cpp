@@ -146,9 +146,7 @@ void Gate::revoke(bool (*concerned)(const ErrandTraits&)) {
         }
         const SetAside entry = std::move(it->second);
         it = set_aside_.erase(it);
-        budget_.unused(entry.grant.slot);
-        if (entry.grant.probe)
-            breaker_.probe_undecided();
+        give_back(entry.grant);
         wakes_[entry.grant.key] = [] {
         };
         turns_.put_back(entry.place);
