@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "http/retry_after.hpp"
+#include "rt/deadline.hpp"
 
 namespace oco::kube {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 constexpr int max_pauses = 3;
 constexpr rt::Duration longest_pause = std::chrono::seconds(10);
 constexpr std::chrono::seconds default_pause{1};
+constexpr std::size_t max_refusal_bytes = std::size_t{64} << 10;
 
 std::string_view accept_header(Accept accept) {
     switch (accept) {
@@ -87,6 +89,27 @@ std::string status_patch(const ObjectMeta& meta, json::Value& members) {
     }
     out.end_array();
     return out.str();
+}
+
+asio::awaitable<Result<void>> read_rest(http::ResponseStream& stream, SecretBytes& body) {
+    while (body.size() < max_refusal_bytes) {
+        auto bytes = co_await stream.read();
+        if (!bytes)
+            co_return bytes.error();
+        if (bytes->empty())
+            break;
+        body.append(bytes->expose());
+    }
+    co_return Result<void>();
+}
+
+// The answer to a watch that was refused, with as much of its body as comes: it says why.
+asio::awaitable<http::Response> refusal(rt::Runtime& runtime, http::ResponseStream& stream,
+                                        rt::TimePoint deadline) {
+    http::Response answer;
+    static_cast<http::ResponseHead&>(answer) = stream.head();
+    co_await rt::with_deadline(runtime, deadline - runtime.now(), read_rest(stream, answer.body));
+    co_return answer;
 }
 
 } // namespace
@@ -198,11 +221,11 @@ asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Client::watch(std
         observer_("WATCH", stream ? (*stream)->head().status : 0, runtime_.now() - started);
         if (stream && (*stream)->head().status == 200)
             co_return std::move(*stream);
-        http::Response answer;
-        if (stream)
-            static_cast<http::ResponseHead&>(answer) = (*stream)->head();
-        const Error error = stream ? status_error("watch of " + target, answer, runtime_.wall_now())
-                                   : stream.error();
+        const Error error =
+            stream ? status_error("watch of " + target,
+                                  co_await refusal(runtime_, **stream, attempts.deadline),
+                                  runtime_.wall_now())
+                   : stream.error();
         stream = Error(error); // its connection is not needed while we wait
         const auto pause = next_attempt(attempts, error, used);
         if (!pause)

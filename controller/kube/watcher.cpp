@@ -24,9 +24,11 @@ bool is_missing_kind(const Error& error) {
 
 } // namespace
 
-Watcher::Watcher(rt::Runtime& runtime, Client& client, WatchSpec spec, WatchSink& sink, Hooks hooks)
+Watcher::Watcher(rt::Runtime& runtime, Client& client, WatchSpec spec, WatchSink& sink,
+                 std::function<void()> on_synced)
     : runtime_(runtime), client_(client), spec_(std::move(spec)), sink_(sink),
-      hooks_(std::move(hooks)), wake_(runtime), answered_at_(runtime.now()) {}
+      on_synced_(std::move(on_synced)), wake_(runtime), answered_at_(runtime.now()),
+      heard_at_(runtime.now()) {}
 
 std::string Watcher::label() const {
     return spec_.resource.plural + (spec_.ns.empty() ? "" : " in namespace " + spec_.ns);
@@ -40,8 +42,7 @@ std::string Watcher::target(std::string_view parameters) const {
 }
 
 void Watcher::heard() {
-    answered_at_ = runtime_.now();
-    hooks_.activity();
+    answered_at_ = heard_at_ = runtime_.now();
 }
 
 asio::awaitable<void> Watcher::run() {
@@ -206,7 +207,7 @@ void Watcher::apply(WatchMachine::Effect effect, const json::Value* object) {
         sink_.list_ends();
         trouble_.clear();
         synced_ = true;
-        hooks_.synced();
+        on_synced_();
         break;
     }
 }

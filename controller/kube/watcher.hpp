@@ -38,12 +38,9 @@ struct WatchSpec {
 
 class Watcher {
   public:
-    struct Hooks {
-        std::function<void()> synced;   // after each list
-        std::function<void()> activity; // after each page or event
-    };
-
-    Watcher(rt::Runtime& runtime, Client& client, WatchSpec spec, WatchSink& sink, Hooks hooks);
+    // `on_synced` is called after each list.
+    Watcher(rt::Runtime& runtime, Client& client, WatchSpec spec, WatchSink& sink,
+            std::function<void()> on_synced);
 
     // Until cancelled.
     asio::awaitable<void> run();
@@ -63,6 +60,12 @@ class Watcher {
     // When the API server last answered, with whatever status; the start of run() before.
     [[nodiscard]] rt::TimePoint answered_at() const { return answered_at_; }
 
+    // When it last delivered something, a bookmark for one; the start of run() before.
+    [[nodiscard]] rt::TimePoint heard_at() const { return heard_at_; }
+
+    // "secrets"
+    [[nodiscard]] const std::string& resource() const { return spec_.resource.plural; }
+
     // "secrets in namespace a"
     [[nodiscard]] std::string label() const;
 
@@ -80,11 +83,12 @@ class Watcher {
     Client& client_;
     WatchSpec spec_;
     WatchSink& sink_;
-    Hooks hooks_;
+    std::function<void()> on_synced_;
     WatchMachine machine_;
     std::string trouble_;
     rt::Event wake_; // ends a pause
     rt::TimePoint answered_at_;
+    rt::TimePoint heard_at_;
     http::ResponseStream* open_ = nullptr; // the stream that is being read
     bool synced_ = false;
 };

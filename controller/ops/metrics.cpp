@@ -117,10 +117,6 @@ struct Metrics::Families {
                                              "How long the Kubernetes API took to answer.",
                                              {"verb", "host"}},
                                             kube_request_buckets()};
-    Series<Gauge> watch_activity{registry,
-                                 {"omni_watch_last_activity_timestamp_seconds",
-                                  "When a watch last delivered something, in Unix time.",
-                                  {"resource"}}};
     Series<Gauge> leader{registry,
                          {"leader_election_master_status",
                           "1 while this process holds the lease, 0 while it stands by.",
@@ -208,10 +204,6 @@ void Metrics::kube_request(int code, std::string_view method, std::string_view h
                            Seconds duration) {
     families_->kube_requests.at({code_label(code), method, host}).Increment();
     families_->kube_request_duration.at({method, host}).Observe(duration.count());
-}
-
-void Metrics::watch_activity(std::string_view resource, WallTime time) {
-    families_->watch_activity.at({resource}).Set(unix_seconds(time));
 }
 
 void Metrics::leader(std::string_view name, bool leading) {

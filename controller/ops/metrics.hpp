@@ -51,7 +51,6 @@ class Metrics {
 
     // Requests to Kubernetes. Of a watch, the time until its answer began.
     void kube_request(int code, std::string_view method, std::string_view host, Seconds duration);
-    void watch_activity(std::string_view resource, WallTime time);
     void leader(std::string_view name, bool leading);
 
     // The work queue `name`; its depth is in the Snapshot.

@@ -3,6 +3,15 @@
 namespace oco::ops {
 namespace {
 
+void write_pushes(ExpositionWriter& writer, const std::vector<Snapshot::Push>& pushes,
+                  std::string_view name, std::string_view help) {
+    if (!pushes.empty())
+        writer.begin_gauge(name, help);
+    for (const auto& entry : pushes)
+        writer.sample({{"namespace", entry.namespace_name}, {"name", entry.name}},
+                      unix_seconds(entry.time));
+}
+
 void write_connections(ExpositionWriter& writer, const Snapshot& snapshot) {
     if (!snapshot.connections.empty())
         writer.begin_gauge("omni_connections",
@@ -10,12 +19,11 @@ void write_connections(ExpositionWriter& writer, const Snapshot& snapshot) {
     for (const auto& entry : snapshot.connections)
         writer.sample({{"ready", entry.ready}, {"reason", entry.reason}},
                       static_cast<double>(entry.count));
-    if (!snapshot.last_pushes.empty())
-        writer.begin_gauge("omni_connection_last_push_timestamp_seconds",
-                           "When something was last pushed to an OmniConnection, in Unix time.");
-    for (const auto& entry : snapshot.last_pushes)
-        writer.sample({{"namespace", entry.namespace_name}, {"name", entry.name}},
-                      unix_seconds(entry.time));
+    write_pushes(writer, snapshot.last_pushes, "omni_connection_last_push_timestamp_seconds",
+                 "When something was last pushed to an OmniConnection, in Unix time.");
+    write_pushes(writer, snapshot.credential_pushes,
+                 "omni_connection_credential_push_timestamp_seconds",
+                 "When the credential that Omni holds was last pushed, in Unix time.");
 }
 
 void write_instances(ExpositionWriter& writer, const std::vector<Snapshot::Instance>& instances) {
@@ -42,6 +50,12 @@ void write_instances(ExpositionWriter& writer, const std::vector<Snapshot::Insta
 void write_snapshot(ExpositionWriter& writer, const Snapshot& snapshot) {
     write_connections(writer, snapshot);
     write_instances(writer, snapshot.instances);
+    if (!snapshot.watches.empty())
+        writer.begin_gauge("omni_watch_last_activity_timestamp_seconds",
+                           "When the API server last sent something on a watch, in Unix time; of "
+                           "several watches of a resource, the one that is silent longest.");
+    for (const auto& entry : snapshot.watches)
+        writer.sample({{"resource", entry.resource}}, unix_seconds(entry.last_activity));
     if (!snapshot.queues.empty())
         writer.begin_gauge("workqueue_depth", "Items that wait in the work queue.");
     for (const auto& entry : snapshot.queues)

@@ -26,8 +26,8 @@ struct Snapshot {
         std::size_t count = 0;
     };
 
-    // An OmniConnection to which something was pushed.
-    struct LastPush {
+    // What was pushed to an OmniConnection, and when.
+    struct Push {
         std::string namespace_name;
         std::string name;
         WallTime time;
@@ -40,14 +40,21 @@ struct Snapshot {
         Seconds oldest_pending{0}; // 0: nothing is pending
     };
 
+    struct Watch {
+        std::string resource; // in plural
+        WallTime last_activity;
+    };
+
     struct Queue {
         std::string name;
         std::size_t depth = 0;
     };
 
     std::vector<ConnectionCount> connections;
-    std::vector<LastPush> last_pushes;
+    std::vector<Push> last_pushes;       // of anything
+    std::vector<Push> credential_pushes; // of the credential that Omni holds
     std::vector<Instance> instances;
+    std::vector<Watch> watches;
     std::vector<Queue> queues;
 };
 

@@ -118,14 +118,8 @@ template<class T>
 void Controller::watch_one(kube::Store<T>& store, kube::WatchSpec spec,
                            std::function<bool(const ObjectKey&)> keep) {
     auto feed = std::make_unique<kube::StoreFeed<T>>(store, spec.ns, std::move(keep));
-    const std::string name = spec.resource.plural;
-    auto watcher = std::make_unique<kube::Watcher>(
-        runtime_, client_, std::move(spec), *feed,
-        kube::Watcher::Hooks{.synced = [this] { progress_.notify(); },
-                             .activity =
-                                 [this, name] {
-                                     metrics_.watch_activity(name, runtime_.wall_now());
-                                 }});
+    auto watcher = std::make_unique<kube::Watcher>(runtime_, client_, std::move(spec), *feed,
+                                                   [this] { progress_.notify(); });
     tasks_.spawn(watcher->run());
     feeds_.push_back(std::move(feed));
     watchers_.push_back(std::move(watcher));
@@ -185,10 +179,14 @@ asio::awaitable<void> Controller::record_rest() {
     recorded_ = co_await connections_->record_rest(record_patience);
 }
 
+// Without the right to watch namespaces, only the instances that select by label suffer.
+bool Controller::is_waited_for(const kube::Watcher& watcher) const {
+    return &watcher != world_.namespace_watcher;
+}
+
 asio::awaitable<void> Controller::wait_for_all(bool (kube::Watcher::*state)() const) {
-    // Without the right to watch namespaces, only the instances that select by label suffer.
     const auto ready = [&](const auto& watcher) {
-        return ((*watcher).*state)() || watcher.get() == world_.namespace_watcher;
+        return ((*watcher).*state)() || !is_waited_for(*watcher);
     };
     while (!std::ranges::all_of(watchers_, ready))
         co_await progress_.wait();

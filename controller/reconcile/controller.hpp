@@ -59,6 +59,7 @@ class Controller {
                    std::function<bool(const ObjectKey&)> keep);
     asio::awaitable<void> contained(asio::awaitable<void> reconcile, work::Queue<ObjectKey>& queue,
                                     ObjectKey key);
+    [[nodiscard]] bool is_waited_for(const kube::Watcher& watcher) const;
     asio::awaitable<void> wait_for_all(bool (kube::Watcher::*state)() const);
     asio::awaitable<void> wait_digest_key();
     asio::awaitable<void> lead();

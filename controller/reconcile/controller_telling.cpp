@@ -4,10 +4,24 @@
 #include <map>
 
 namespace oco::reconcile {
+namespace {
+
+// Of a resource that is watched in several namespaces, the watch that has been silent longest.
+std::map<std::string, rt::TimePoint>
+oldest_activity(const std::vector<std::unique_ptr<kube::Watcher>>& watchers) {
+    std::map<std::string, rt::TimePoint> out;
+    for (const auto& watcher : watchers) {
+        const auto [entry, first] = out.emplace(watcher->resource(), watcher->heard_at());
+        entry->second = std::min(entry->second, watcher->heard_at());
+    }
+    return out;
+}
+
+} // namespace
 
 std::string Controller::trouble() const {
     for (const auto& watcher : watchers_)
-        if (!watcher->synced() && !watcher->trouble().empty())
+        if (is_waited_for(*watcher) && !watcher->synced() && !watcher->trouble().empty())
             return watcher->trouble();
     return trouble_;
 }
@@ -43,6 +57,10 @@ ops::Snapshot Controller::snapshot() const {
         if (const auto pushed = parse_rfc3339(memory.status.last_push_time))
             out.last_pushes.push_back(
                 {.namespace_name = key.ns, .name = key.name, .time = *pushed});
+        if (const auto& credential = memory.status.applied.credential)
+            if (const auto pushed = parse_rfc3339(credential->pushed_at))
+                out.credential_pushes.push_back(
+                    {.namespace_name = key.ns, .name = key.name, .time = *pushed});
         const auto instance = instances.find(object->instance);
         if (memory.pending_since && instance != instances.end())
             instance->second.oldest_pending =
@@ -53,6 +71,11 @@ ops::Snapshot Controller::snapshot() const {
         out.connections.push_back({.ready = key.first, .reason = key.second, .count = count});
     for (auto& [key, instance] : instances)
         out.instances.push_back(std::move(instance));
+    for (const auto& [resource, heard_at] : oldest_activity(watchers_))
+        out.watches.push_back(
+            {.resource = resource,
+             .last_activity = runtime_.wall_now() - std::chrono::duration_cast<WallTime::duration>(
+                                                        runtime_.now() - heard_at)});
     out.queues.push_back({.name = "omniconnection", .depth = connection_queue_->depth()});
     out.queues.push_back({.name = "omniinstance", .depth = instance_queue_->depth()});
     return out;

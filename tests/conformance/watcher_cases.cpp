@@ -24,11 +24,7 @@ class View {
                                        .ns = ns,
                                        .field_selector = "type!=helm.sh/release.v1",
                                        .metadata_only = true},
-                                      feed_,
-                                      {.synced = [this] { ++lists; },
-                                       .activity =
-                                           [] {
-                                           }}) {}
+                                      feed_, [this] { ++lists; }) {}
 
     View(const View&) = delete;
     View& operator=(const View&) = delete;

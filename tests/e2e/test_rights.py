@@ -83,7 +83,11 @@ def not_leading(trial: Trial) -> bool:
     return not trial.operator.said("leading") and not trial.passwords(trial.ns)
 
 
-NOT_WATCHED: Wrong = ("watch interrupted", not_ready)
+def not_watched(verb: str, resource: str) -> Wrong:
+    told = f'cannot {verb} resource "{resource}"'
+    return ("watch interrupted", lambda trial: told in trial.readiness() and not_ready(trial))
+
+
 NO_DIGEST_KEY: Wrong = ("waiting for the digest key", not_ready)
 NO_LEASE: Wrong = ("waiting for the Lease", not_leading)
 GUEST_UNKNOWN: Wrong = (
@@ -92,12 +96,12 @@ GUEST_UNKNOWN: Wrong = (
 )
 
 WITHOUT: dict[tuple[str, str, str], Wrong] = {
-    ("watched", "omniconnections", "list"): NOT_WATCHED,
-    ("watched", "omniconnections", "watch"): NOT_WATCHED,
-    ("watched", "omniinstances", "list"): NOT_WATCHED,
-    ("watched", "omniinstances", "watch"): NOT_WATCHED,
-    ("watched", "secrets", "list"): NOT_WATCHED,
-    ("watched", "secrets", "watch"): NOT_WATCHED,
+    ("watched", "omniconnections", "list"): not_watched("list", "omniconnections"),
+    ("watched", "omniconnections", "watch"): not_watched("watch", "omniconnections"),
+    ("watched", "omniinstances", "list"): not_watched("list", "omniinstances"),
+    ("watched", "omniinstances", "watch"): not_watched("watch", "omniinstances"),
+    ("watched", "secrets", "list"): not_watched("list", "secrets"),
+    ("watched", "secrets", "watch"): not_watched("watch", "secrets"),
     ("watched", "omniconnections/status", "patch"): (
         "status not written",
         lambda trial: not trial.reason(trial.ns) and bool(trial.passwords(trial.ns)),

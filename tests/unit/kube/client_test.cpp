@@ -322,3 +322,17 @@ TEST_CASE_FIXTURE(Fixture, "kube client: the deadline holds for all attempts tog
     CHECK(get().error().kind == ErrorClass::unavailable);
     CHECK(network.now() - started < request_deadline + 100ms);
 }
+
+TEST_CASE_FIXTURE(Fixture, "kube client: a watch that is refused says why") {
+    const std::string target = list_path + "?watch=1";
+    network.connections = {
+        {.replies = {answers("403 Forbidden", R"({"message":"omniconnections is forbidden"})")}},
+        {.replies = {answers("403 Forbidden", "")}}};
+    for (const std::string message :
+         {std::string("omniconnections is forbidden"), "watch of " + target + ": 403"}) {
+        const auto refused = network.run(client->watch(target, Accept::object));
+        REQUIRE(refused.has_error());
+        CHECK(refused.error().kind == ErrorClass::forbidden);
+        CHECK(refused.error().message == message);
+    }
+}

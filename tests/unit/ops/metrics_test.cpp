@@ -42,7 +42,6 @@ void report_all(ops::Metrics& metrics) {
     metrics.rate_limited("team-a/omni");
     metrics.rate_limit_wait("team-a/omni", 0s);
     metrics.kube_request(200, "GET", "10.0.0.1:443", 4ms);
-    metrics.watch_activity("secrets", WallTime(1'764'015'891s));
     metrics.leader("omni-connection-operator", true);
     metrics.work_added("omniconnection");
     metrics.work_started("omniconnection", 1ms);
@@ -52,8 +51,10 @@ void report_all(ops::Metrics& metrics) {
         return ops::Snapshot{
             .connections = {{"True", "Synced", 9'999}, {"False", "Rejected", 1}},
             .last_pushes = {{"team-a", "warehouse", WallTime(1'764'015'891'250ms)}},
+            .credential_pushes = {{"team-a", "warehouse", WallTime(1'764'015'890s)}},
             .instances = {{"team-a/omni", 59, ops::Breaker::closed, 0s},
                           {"team-b/omni", 0, ops::Breaker::open, 90'500ms}},
+            .watches = {{"secrets", WallTime(1'764'015'891s)}},
             .queues = {{"omniconnection", 3}}};
     });
 }
@@ -115,6 +116,8 @@ TEST_CASE("metrics: a scrape has every metric, of its type and with its labels")
             R"(omni_connections{ready="False",reason="Rejected"} 1)",
             R"(# TYPE omni_connection_last_push_timestamp_seconds gauge)",
             R"(omni_connection_last_push_timestamp_seconds{namespace="team-a",name="warehouse"} 1764015891.25)",
+            R"(# TYPE omni_connection_credential_push_timestamp_seconds gauge)",
+            R"(omni_connection_credential_push_timestamp_seconds{namespace="team-a",name="warehouse"} 1764015890)",
             R"(# TYPE omni_rate_limit_remaining gauge)",
             R"(omni_rate_limit_remaining{omni_instance="team-a/omni"} 59)",
             R"(# TYPE omni_circuit_breaker_open gauge)",
@@ -195,11 +198,8 @@ TEST_CASE("metrics: gauges hold the last value") {
     ops::Metrics metrics;
     metrics.leader("lease", true);
     metrics.leader("lease", false);
-    metrics.watch_activity("secrets", WallTime(1s));
-    metrics.watch_activity("secrets", WallTime(2'500ms));
     const std::string page = metrics.scrape();
     CHECK(has_line(page, R"(leader_election_master_status{name="lease"} 0)"));
-    CHECK(has_line(page, R"(omni_watch_last_activity_timestamp_seconds{resource="secrets"} 2.5)"));
 }
 
 TEST_CASE("exposition: numbers and escapes") {
