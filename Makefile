@@ -28,6 +28,10 @@ test: deps ## build and run all tests, with sanitizers too
 lint: deps ## formatting, clang-tidy, house rules, shell, Python, YAML
 	@scripts/lint.sh
 
+.PHONY: image
+image: deps ## build the container image into build/image, with no container engine
+	@scripts/image.sh
+
 .PHONY: fuzz-smoke
 fuzz-smoke: deps ## fuzz what reads input from outside, 20 s each
 	@scripts/fuzz.sh

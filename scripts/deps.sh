@@ -12,6 +12,8 @@ packages=(
     lua5.1
     # to test, with sanitizers, and a control plane (Go, where it is missing, needs venv)
     doctest-dev libclang-rt-16-dev python3 python3-pytest python3-venv python3-yaml openssl ca-certificates
+    # to build the image
+    buildah debootstrap
     # to lint
     clang-format-16 clang-tidy-16 shellcheck python3-pyflakes
 )

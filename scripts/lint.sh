@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# lint.sh [--format]: all checks that need no build; --format only formats the C++ in place. Goes on
-# after a finding, and ends with 1 if there was one.
+# lint.sh [--format]: all checks that need no build of ours; --format only formats the C++ in place.
+# Goes on after a finding, and ends with 1 if there was one.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -36,6 +36,11 @@ alerts() {
     "$python" tests/tidy/rules.py "$directory"
 }
 
+dockerfile() {
+    local hadolint
+    hadolint="$(tests/tools/hadolint.sh)" && "$hadolint" --no-color Dockerfile
+}
+
 parse_yaml() {
     "$python" - "$@" <<'END'
 import sys, yaml
@@ -62,6 +67,10 @@ helm_chart() {
             --set 'namespaces={a,b},metrics.serviceMonitor.enabled=true' "$chart"
 }
 
+dry_run() {
+    "$python" -B -m pytest -p no:cacheprovider -q tests/deploy -k 'api_server_takes or pod_security'
+}
+
 tidy() {
     cmake --preset tidy >build/tidy.configure.log 2>&1 || {
         cat build/tidy.configure.log
@@ -86,10 +95,12 @@ check "docs/: links, reasons, length" "$python" tests/tidy/docs.py
 check "docs/api.md is what crds/ say" "$python" scripts/api_reference.py --check
 check "alerts: promtool, runbooks" alerts
 check "shellcheck: ${#shell[@]} files" shellcheck --external-sources --source-path=SCRIPTDIR "${shell[@]}"
+check "Dockerfile: hadolint" dockerfile
 check "pyflakes: ${#py[@]} files" "$python" -m pyflakes "${py[@]}"
 check "YAML: ${#yaml[@]} files" parse_yaml "${yaml[@]}"
 check "README.md shows deploy/samples as they are" "$python" tests/tidy/samples.py
 check "Helm chart" helm_chart
+check "deploy/: server-side dry-run against a kube-apiserver" dry_run
 check "clang-tidy" tidy
 
 if ((${#failed[@]})); then

@@ -11,7 +11,7 @@ import subprocess
 import urllib.request
 import uuid
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterator, Literal, Sequence
 
 from control_plane import ControlPlane, die_with_parent, wait_until
 from installation import operator_kubeconfig
@@ -116,13 +116,14 @@ class Operator:
         plane: ControlPlane,
         log: Path,
         *flags: str,
-        kubeconfig: Path | None = None,
+        kubeconfig: Path | Literal["in-cluster"] | None = None,
         environment: dict[str, str] | None = None,
     ) -> None:
         self.log = log
         self._environment = environment  # None: that of the tests
         self._arguments = [str(binary)]
-        self._arguments += ["--kubeconfig", str(kubeconfig or operator_kubeconfig(plane))]
+        if kubeconfig != "in-cluster":  # where it has what a pod has
+            self._arguments += ["--kubeconfig", str(kubeconfig or operator_kubeconfig(plane))]
         self._arguments += ["--metrics-bind-address", "127.0.0.1:0"]
         self._arguments += ["--health-bind-address", "127.0.0.1:0", *flags]
         self._process: subprocess.Popen[str] | None = None
