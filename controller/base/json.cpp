@@ -59,6 +59,23 @@ class DepthLimited {
     std::size_t depth_ = 0;
 };
 
+// Fills a Document from `text`. No lambda: RapidJSON keeps the name of its type, which for a lambda
+// has the path of this file in it, and the binary has to be the same wherever it is built.
+struct Generator {
+    std::string_view text;
+    rapidjson::ParseResult outcome = {};
+
+    bool operator()(Document& target) {
+        DepthLimited handler(target);
+        rapidjson::MemoryStream stream(text.data(), text.size());
+        rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, WipingAllocator> reader;
+        outcome =
+            reader.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(
+                stream, handler);
+        return !outcome.IsError();
+    }
+};
+
 } // namespace
 
 void* WipingAllocator::Malloc(std::size_t size) {
@@ -96,20 +113,11 @@ Result<Document> parse(std::string_view text) {
     if (text.find('\0') != std::string_view::npos)
         return make_error(ErrorClass::invalid, "not valid JSON: it holds a NUL byte");
     Document document;
-    rapidjson::ParseResult outcome;
-    const auto generate = [&](Document& target) {
-        DepthLimited handler(target);
-        rapidjson::MemoryStream stream(text.data(), text.size());
-        rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, WipingAllocator> reader;
-        outcome =
-            reader.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(
-                stream, handler);
-        return !outcome.IsError();
-    };
+    Generator generate{.text = text};
     document.Populate(generate);
-    if (outcome.IsError())
+    if (generate.outcome.IsError())
         return make_error(ErrorClass::invalid,
-                          "not valid JSON at byte " + std::to_string(outcome.Offset()));
+                          "not valid JSON at byte " + std::to_string(generate.outcome.Offset()));
     return document;
 }
 
