@@ -40,6 +40,10 @@ fuzz-smoke: deps ## fuzz what reads input from outside, 20 s each
 soak: deps ## how the rate limit is kept and used, in real time at 60 a minute: 15 minutes
 	@scripts/soak.sh
 
+.PHONY: bench
+bench: deps ## how fast and how light it is, as ratios (PEER=COMMAND: beside another operator)
+	@scripts/bench.sh
+
 .PHONY: format
 format: deps ## format all C++ in place
 	@scripts/lint.sh --format

@@ -5,14 +5,15 @@
 
 namespace emulator {
 
-std::string format_time(std::chrono::milliseconds wall) {
+std::string format_time(std::chrono::microseconds wall) {
     const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(wall).count();
     std::tm parts{};
     gmtime_r(&seconds, &parts);
     char text[32];
     const auto size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
     char fraction[8];
-    std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(wall.count() % 1000));
+    std::snprintf(fraction, sizeof fraction, ".%03dZ",
+                  static_cast<int>(wall.count() / 1000 % 1000));
     return std::string(text, size) + fraction;
 }
 
@@ -20,7 +21,7 @@ Ticket Engine::receive(const Request& request, Now now) {
     const auto path = parse_target(request.target).path;
     const auto token = model_.find_token(request.authorization);
     Ticket ticket;
-    ticket.seq = journal_.add({.time_unix_ms = now.wall.count(),
+    ticket.seq = journal_.add({.time = now.wall,
                                .method = request.method,
                                .path = request.target,
                                .connection_id = connection_id_of(path),

@@ -10,11 +10,11 @@ namespace emulator {
 /// The time of an event on both clocks.
 struct Now {
     Instant steady{};
-    std::chrono::milliseconds wall{}; ///< since 1970, for people and logs
+    std::chrono::microseconds wall{}; ///< since 1970, for people and logs
 };
 
 /// RFC 3339 in UTC with milliseconds.
-std::string format_time(std::chrono::milliseconds wall);
+std::string format_time(std::chrono::microseconds wall);
 
 /// A request that was received, and what is to happen to it.
 struct Ticket {

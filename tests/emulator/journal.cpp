@@ -31,7 +31,7 @@ void write_entry(JsonWriter& writer, const Entry& entry, Credentials credentials
     writer.StartObject();
     put(writer, "seq", entry.seq);
     writer.Key("timeUnixMs");
-    writer.Int64(entry.time_unix_ms);
+    writer.Double(std::chrono::duration<double, std::milli>(entry.time).count());
     put(writer, "method", entry.method);
     put(writer, "path", entry.path);
     put_or_null(writer, "connectionID", entry.connection_id);

@@ -2,6 +2,7 @@
 
 #include "connection.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -13,7 +14,7 @@ namespace emulator {
 /// One request to the API, as the admin interface tells it.
 struct Entry {
     std::uint64_t seq = 0;
-    std::int64_t time_unix_ms = 0;
+    std::chrono::microseconds time{}; ///< since 1970
     std::string method;
     std::string path; ///< with the query, as sent
     std::string connection_id;

@@ -54,7 +54,7 @@ struct Session {
 Now read_clocks() {
     using namespace std::chrono;
     return {duration_cast<Instant>(steady_clock::now().time_since_epoch()),
-            duration_cast<milliseconds>(system_clock::now().time_since_epoch())};
+            duration_cast<microseconds>(system_clock::now().time_since_epoch())};
 }
 
 bool is_loopback(const asio::ip::address& address) {

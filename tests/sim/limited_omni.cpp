@@ -21,7 +21,7 @@ std::string token_of(const std::string& authorization) {
 emulator::Now LimitedOmni::now() const {
     using std::chrono::duration_cast;
     return {.steady = duration_cast<emulator::Instant>(time_.now().time_since_epoch()),
-            .wall = duration_cast<std::chrono::milliseconds>(time_.wall_now().time_since_epoch())};
+            .wall = duration_cast<std::chrono::microseconds>(time_.wall_now().time_since_epoch())};
 }
 
 Accept LimitedOmni::accept() {

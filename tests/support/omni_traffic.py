@@ -14,7 +14,7 @@ from operator_site import Emulator
 SECOND_CLIENT_PATH = "/api/v1/whoami?by=second-client"
 
 
-def _connect(emulator: Emulator) -> http.client.HTTPSConnection:
+def connect(emulator: Emulator) -> http.client.HTTPSConnection:
     context = ssl.create_default_context(cadata=emulator.ca)
     return http.client.HTTPSConnection(emulator.host, context=context, timeout=10)
 
@@ -23,7 +23,7 @@ class Journal:
     """Reads the emulator's journal on, over one connection."""
 
     def __init__(self, emulator: Emulator) -> None:
-        self._connection = _connect(emulator)
+        self._connection = connect(emulator)
         self._open: list[dict[str, Any]] = []  # not answered when they were read
         self._next = 1
 
@@ -48,7 +48,7 @@ class SecondClient:
     """Somebody else with the same key, who takes `per_minute` evenly, whatever the answers are."""
 
     def __init__(self, emulator: Emulator, key: str, per_minute: float) -> None:
-        self._connection = _connect(emulator)
+        self._connection = connect(emulator)
         self._key = key
         self._interval = 60 / per_minute
         self._end = threading.Event()
