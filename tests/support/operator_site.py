@@ -4,6 +4,7 @@ namespace with an OmniInstance that reaches the emulator over TLS."""
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import ssl
@@ -144,10 +145,13 @@ class Operator:
     def stop(self, stop_signal: int = signal.SIGTERM) -> int:
         """The exit code; within the ten seconds that it promises."""
         assert self._process is not None
-        self._process.send_signal(stop_signal)
+        self._signal(self._process.pid, stop_signal)
         code = self._process.wait(10)
         self._process = None
         return code
+
+    def _signal(self, pid: int, number: int) -> None:
+        os.kill(pid, number)
 
     def restart(self, stop_signal: int = signal.SIGTERM) -> None:
         self.stop(stop_signal)
