@@ -6,7 +6,8 @@
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-base=docker.io/library/debian:bookworm-slim
+public_base=debian:bookworm-slim
+base="localhost/$public_base"
 version="$(sed -nE 's/^project\(.* VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)"
 commit="$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)"
 # What all files are dated: the same contents are the same image.
@@ -35,12 +36,14 @@ make_base() {
 
 mkdir -p build/image
 if ! scripts/buildah.sh inspect --type image "$base" >/dev/null 2>&1; then
-    step "base image: $base"
-    if ! timeout 60 scripts/buildah.sh pull --quiet "$base" >build/image/pull.log 2>&1; then
+    step "base image: $public_base"
+    if timeout 60 scripts/buildah.sh pull --quiet "$public_base" >build/image/pull.log 2>&1; then
+        scripts/buildah.sh tag "$public_base" "$base"
+    else
         echo "no registry answers (build/image/pull.log): making it with debootstrap"
         make_base
     fi
-    scripts/buildah.sh inspect --type image "$base" >/dev/null 2>&1 || fail "no base image; see above"
+    scripts/buildah.sh inspect --type image "$base" >/dev/null || fail "no base image; see above"
 fi
 
 step "building $image, commit $commit"

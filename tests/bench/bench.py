@@ -55,8 +55,8 @@ def main() -> None:
         "--peer",
         default=os.environ.get("PEER", ""),
         metavar="COMMAND",
-        help="another operator for the same CRDs ($PEER): it finds the API server by $KUBECONFIG, "
-        "trusts $SSL_CERT_FILE, and takes --allowed-hosts",
+        help="another operator for the same CRDs ($PEER), with its flags: it finds the API server by "
+        "$KUBECONFIG and trusts $SSL_CERT_FILE; {host} stands for HOST:PORT of Omni",
     )
     options = parser.parse_args()
     size = Size(options.connections, min(options.rotations, options.connections))

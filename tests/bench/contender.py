@@ -17,25 +17,26 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 @dataclass
 class Contender:
     name: str
-    command: list[str]  # finds the API server by $KUBECONFIG, and takes --allowed-hosts
+    command: list[str]  # finds the API server by $KUBECONFIG; {host} stands for Omni's
     binary: Path
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @staticmethod
     def operator(binary: Path) -> Contender:
-        off = ["--metrics-bind-address", "0", "--health-bind-address", "0"]
-        return Contender("operator", [str(binary), *off, "--log-level", "warn"], binary)
+        flags = ["--metrics-bind-address", "0", "--health-bind-address", "0"]
+        flags += ["--log-level", "warn", "--allowed-hosts", "{host}"]
+        return Contender("operator", [str(binary), *flags], binary)
 
     @staticmethod
     def peer(command: str) -> Contender:
         words = shlex.split(command)
         return Contender("peer", words, Path(words[0]))
 
-    def start(self, kubeconfig: Path, allowed_host: str, ca: Path, log: Path) -> None:
+    def start(self, kubeconfig: Path, host: str, ca: Path, log: Path) -> None:
         """`ca` is whom to trust at Omni, for a program that goes by $SSL_CERT_FILE."""
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
-                [*self.command, "--allowed-hosts", allowed_host],
+                [word.replace("{host}", host) for word in self.command],
                 env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
                 | {"KUBECONFIG": str(kubeconfig), "SSL_CERT_FILE": str(ca)},
                 stdin=subprocess.DEVNULL,

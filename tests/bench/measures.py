@@ -6,6 +6,7 @@ import http.client
 import json
 import random
 import statistics
+import sys
 import time
 import uuid
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from kube_bulk import CONNECTIONS_PATH, SECRETS_PATH, KubeBulk
 from omni_traffic import Journal, connect
 from operator_site import GROUP, TOKEN, Emulator
 
-PATIENCE_SECONDS = 600
+PATIENCE_SECONDS = 180
 QUIET_SECONDS = 20
 NS = "bench"
 
@@ -211,6 +212,9 @@ def measure(
             bench = Bench(contender, plane, emulator, ids, directory / "log")
             try:
                 return _measure(bench, size)
+            except Exception:
+                print(bench.log.read_text()[-2000:], file=sys.stderr)
+                raise
             finally:
                 contender.stop()
                 bench.bulk.close()

@@ -328,7 +328,7 @@ TEST_CASE_FIXTURE(Fixture, "kube client: a watch that is refused says why") {
     network.connections = {
         {.replies = {answers("403 Forbidden", R"({"message":"omniconnections is forbidden"})")}},
         {.replies = {answers("403 Forbidden", "")}}};
-    for (const std::string message :
+    for (const std::string& message :
          {std::string("omniconnections is forbidden"), "watch of " + target + ": 403"}) {
         const auto refused = network.run(client->watch(target, Accept::object));
         REQUIRE(refused.has_error());
