@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <iterator>
 
 namespace oco::work {
 namespace {
@@ -170,18 +171,23 @@ TimePoint RateBudget::next_change(TimePoint now) {
 TimePoint RateBudget::estimate(std::size_t ahead, Errand errand, TimePoint now) {
     expire(now);
     const ErrandTraits its = traits(errand);
-    const auto all = static_cast<std::size_t>(limit(now));
+    const auto all = static_cast<std::size_t>(std::max(limit(now), 1));
     const TimePoint earliest = std::max(now, paused_until_);
-    std::vector<TimePoint> slots; // when each comes free, the soonest first
-    slots.reserve(all);
-    for (std::size_t idle = static_cast<std::size_t>(used()); idle < all; ++idle)
-        slots.push_back(earliest);
-    for (const TimePoint until : busy_until_)
-        slots.push_back(std::max(earliest, until));
-    slots.resize(std::max<std::size_t>(all, 1), earliest + window); // those in flight
     const std::size_t place = ahead + static_cast<std::size_t>(kept_back(errand, now));
-    const auto turn = static_cast<Duration::rep>(place / slots.size());
-    TimePoint when = slots[place % slots.size()] + turn * window;
+    const std::size_t turn = place / all;
+    // When the slot of this place comes free: the idle ones first, then those that wait for the end
+    // of their window, then those in flight.
+    std::size_t index = place % all;
+    const std::size_t idle = all - std::min(all, static_cast<std::size_t>(used()));
+    TimePoint when = earliest;
+    if (index >= idle) {
+        index -= idle;
+        when = index < busy_until_.size()
+                   ? std::max(earliest,
+                              *std::next(busy_until_.begin(), static_cast<std::ptrdiff_t>(index)))
+                   : earliest + window;
+    }
+    when += static_cast<Duration::rep>(turn) * window;
     if (its.paced)
         when = std::max(when, std::max(earliest, next_paced_) +
                                   static_cast<Duration::rep>(ahead) * errand_pace(now));
