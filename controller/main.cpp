@@ -136,8 +136,15 @@ class Pages {
     std::unique_ptr<ops::HttpServer> health_server_;
 };
 
-asio::awaitable<int> run_until_signal(asio::io_context& context, const Options& options,
-                                      Pages& pages, Operator& op) {
+asio::awaitable<void> tidy_heap(rt::Runtime& runtime) {
+    for (;;) {
+        co_await runtime.sleep(std::chrono::minutes(1));
+        return_free_memory();
+    }
+}
+
+asio::awaitable<int> run_until_signal(asio::io_context& context, rt::Runtime& runtime,
+                                      const Options& options, Pages& pages, Operator& op) {
     if (auto served = pages.serve(options); !served) {
         std::cerr << served.error().message << '\n';
         co_await pages.close();
@@ -148,7 +155,11 @@ asio::awaitable<int> run_until_signal(asio::io_context& context, const Options& 
         if (!cancelled)
             op.stop();
     });
+    rt::TaskGroup aside(runtime);
+    aside.spawn(tidy_heap(runtime));
     const int code = co_await op.run();
+    aside.cancel();
+    co_await aside.join();
     signals.cancel();
     co_await pages.close();
     if (!op.failure().empty())
@@ -215,7 +226,7 @@ int run_operator(const Options& options) {
     metrics.build_info(version, commit);
     metrics.on_scrape([&op] { return op.snapshot(); });
     int code = 1;
-    asio::co_spawn(context, run_until_signal(context, options, pages, op),
+    asio::co_spawn(context, run_until_signal(context, runtime, options, pages, op),
                    [&code](const std::exception_ptr& failure, int result) {
                        if (failure)
                            std::rethrow_exception(failure);

@@ -77,8 +77,16 @@ void oco::use_wiping_heap() {
     CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free);
 }
 
+void oco::return_free_memory() {
+    constexpr std::size_t worth_a_walk = std::size_t{4} << 20;
+    if (mallinfo2().fordblks > worth_a_walk)
+        malloc_trim(0);
+}
+
 #else
 
 void oco::use_wiping_heap() {}
+
+void oco::return_free_memory() {}
 
 #endif
