@@ -29,7 +29,8 @@ ROWS: list[Row] = [
     ("CPU of that", lambda f: f.first_sync_cpu, "s"),
     ("CPU of a minute without changes", lambda f: f.idle_cpu * 1e3, "ms"),
     ("memory with one connection", lambda f: f.empty_bytes / 1e6, "MB"),
-    ("memory with all", lambda f: f.full_bytes / 1e6, "MB"),
+    ("memory when all were just pushed", lambda f: f.most_bytes / 1e6, "MB"),
+    ("memory with all, at rest", lambda f: f.full_bytes / 1e6, "MB"),
     ("memory for each connection", lambda f: f.bytes_each() / 1e3, "kB"),
     ("size of the binary", lambda f: f.binary_bytes / 1e6, "MB"),
 ]
