@@ -21,6 +21,7 @@ as_root=()
 make_base() {
     local directory container log=build/image/debootstrap.log
     directory="$(mktemp -d --tmpdir oco-debian.XXXXXX)"
+    chmod 755 -- "$directory" # the mode of / in the image
     if "${as_root[@]}" debootstrap --variant=minbase bookworm "$directory" >"$log" 2>&1; then
         # As in the image of that name: with security fixes.
         "${as_root[@]}" sed -i 's|^deb \(.*\)/debian \([a-z]*\) main$|&\ndeb \1/debian-security \2-security main|' \
