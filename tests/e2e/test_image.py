@@ -172,18 +172,19 @@ def test_it_is_the_binary_that_is_built_here(image: Image, operator_bin: Path) -
     assert str(ROOT).encode() not in operator_bin.read_bytes()
 
 
+def innermost(pid: str) -> str:
+    """The process at the end of a chain of processes that begins with this one."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = "".join(path.read_text() for path in tasks).split()
+    return innermost(children[0]) if children else pid
+
+
 class OperatorInImage(Operator):
     """Behind a buildah that would kill it, and ends with its exit code when it ends."""
 
-    def _signal(self, pid: int, number: int) -> None:
-        children = "".join(
-            path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")
-        )
-        if children:
-            self._signal(int(children.split()[0]), number)
-        else:
-            as_root = [] if os.geteuid() == 0 else ["sudo"]
-            output(*as_root, "kill", f"-{number}", str(pid))
+    def _send(self, process: subprocess.Popen[str], number: int) -> None:
+        as_root = [] if os.geteuid() == 0 else ["sudo"]
+        output(*as_root, "kill", f"-{number}", innermost(str(process.pid)))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ namespace with an OmniInstance that reaches the emulator over TLS."""
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import ssl
@@ -145,13 +144,13 @@ class Operator:
     def stop(self, stop_signal: int = signal.SIGTERM) -> int:
         """The exit code; within the ten seconds that it promises."""
         assert self._process is not None
-        self._signal(self._process.pid, stop_signal)
+        self._send(self._process, stop_signal)
         code = self._process.wait(10)
         self._process = None
         return code
 
-    def _signal(self, pid: int, number: int) -> None:
-        os.kill(pid, number)
+    def _send(self, process: subprocess.Popen[str], number: int) -> None:
+        process.send_signal(number)
 
     def restart(self, stop_signal: int = signal.SIGTERM) -> None:
         self.stop(stop_signal)
