@@ -39,6 +39,10 @@ inline Error make_error(ErrorClass kind, std::string message) {
     return Error{.kind = kind, .message = std::move(message)};
 }
 
+inline Error invalid(std::string message) {
+    return make_error(ErrorClass::invalid, std::move(message));
+}
+
 // What Result<T>::value() does on an error: a bug of ours, since callers check first.
 [[noreturn]] void throw_exception_from_error(const Error& error,
                                              const boost::source_location& where);

@@ -16,10 +16,6 @@ constexpr const char* account_token = "/var/run/secrets/kubernetes.io/serviceacc
 constexpr const char* account_ca = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
 constexpr const char* account_namespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-Error invalid(std::string message) {
-    return make_error(ErrorClass::invalid, std::move(message));
-}
-
 // Set but empty is the same as not set, as for client-go.
 std::string variable(const Environment& environment, const char* name) {
     return environment.variable(name).value_or("");

@@ -11,16 +11,12 @@ namespace {
 
 constexpr std::size_t max_name_shown = 64;
 
-std::string quoted(std::string_view name) {
+std::string in_quotes(std::string_view name) {
     return '"' + printable(name, max_name_shown) + '"';
 }
 
 std::string in_file(std::string_view file) {
     return "kubeconfig " + printable(file, 300) + ": ";
-}
-
-Error invalid(std::string message) {
-    return make_error(ErrorClass::invalid, std::move(message));
 }
 
 // "it has "a", "b" and 3 more"
@@ -33,7 +29,7 @@ std::string list_contexts(const Kubeconfig& kubeconfig) {
     for (const auto& [name, context] : kubeconfig.contexts) {
         if (listed == max_listed)
             return out + " and " + std::to_string(kubeconfig.contexts.size() - listed) + " more";
-        out += (listed++ == 0 ? "" : ", ") + quoted(name);
+        out += (listed++ == 0 ? "" : ", ") + in_quotes(name);
     }
     return out;
 }
@@ -160,7 +156,7 @@ choose_context(const Kubeconfig& kubeconfig, const std::string& files, const std
                        list_contexts(kubeconfig));
     const auto found = kubeconfig.contexts.find(name);
     if (found == kubeconfig.contexts.end())
-        return invalid(in_file(files) + "has no context " + quoted(name) + ", which " +
+        return invalid(in_file(files) + "has no context " + in_quotes(name) + ", which " +
                        (flag.empty() ? "current-context" : "--context") + " names; " +
                        list_contexts(kubeconfig));
     return &*found;
@@ -175,32 +171,33 @@ Result<ClientConfig> resolve_kubeconfig(const Kubeconfig& kubeconfig, const std:
     if (!chosen)
         return chosen.error();
     const auto& [name, context] = **chosen;
-    const std::string where = in_file(context.file) + "context " + quoted(name);
+    const std::string where = in_file(context.file) + "context " + in_quotes(name);
     const auto cluster = kubeconfig.clusters.find(context.cluster);
     if (context.cluster.empty())
         return invalid(where + " names no cluster: set one");
     if (cluster == kubeconfig.clusters.end())
-        return invalid(where + " names cluster " + quoted(context.cluster) +
+        return invalid(where + " names cluster " + in_quotes(context.cluster) +
                        ", which is not defined: define it or correct the context");
     const auto user = kubeconfig.users.find(context.user);
     if (!context.user.empty() && user == kubeconfig.users.end())
-        return invalid(where + " names user " + quoted(context.user) +
+        return invalid(where + " names user " + in_quotes(context.user) +
                        ", which is not defined: define it or correct the context");
     if (!context.default_namespace.empty() && !is_namespace(context.default_namespace))
         return invalid(where + " has a namespace that is no namespace name: correct it");
 
     ClientConfig config;
-    config.source = in_file(context.file) + "context " + quoted(name);
+    config.source = in_file(context.file) + "context " + in_quotes(name);
     config.default_namespace = context.default_namespace;
     const ConfigFiles cluster_files(
-        environment, in_file(cluster->second.file) + "cluster " + quoted(cluster->first),
+        environment, in_file(cluster->second.file) + "cluster " + in_quotes(cluster->first),
         cluster->second.file);
     if (const auto added = add_cluster(cluster_files, cluster->second, config); !added)
         return added.error();
     if (context.user.empty())
         return config; // anonymous
-    const ConfigFiles user_files(
-        environment, in_file(user->second.file) + "user " + quoted(user->first), user->second.file);
+    const ConfigFiles user_files(environment,
+                                 in_file(user->second.file) + "user " + in_quotes(user->first),
+                                 user->second.file);
     if (const auto added = add_user(user_files, user->second, config); !added)
         return added.error();
     return config;

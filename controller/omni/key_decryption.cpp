@@ -16,7 +16,7 @@
 namespace oco::omni {
 namespace {
 
-constexpr const char* damaged = "is damaged: its encryption parameters can't be read";
+constexpr const char* unreadable_encryption = "is damaged: its encryption parameters can't be read";
 constexpr const char* unsupported =
     "is encrypted in a way that is not supported; encrypt it anew (openssl pkcs8 -topk8 -v2 "
     "aes-256-cbc) or store it unencrypted";
@@ -26,10 +26,6 @@ constexpr const char* too_many_rounds =
 constexpr const char* too_much_memory =
     "is encrypted with scrypt parameters that take more than 32 MiB; encrypt it anew with smaller "
     "ones (openssl pkcs8 -topk8 -scrypt)";
-
-Error invalid(const char* message) {
-    return make_error(ErrorClass::invalid, message);
-}
 
 using Pbes1Ptr = std::unique_ptr<PBEPARAM, Freed<PBEPARAM_free>>;
 using Pbes2Ptr = std::unique_ptr<PBE2PARAM, Freed<PBE2PARAM_free>>;
@@ -55,7 +51,7 @@ std::uint64_t count_of(const ASN1_INTEGER* number) {
 Result<void> check_rounds(const ASN1_INTEGER* rounds) {
     const std::uint64_t count = count_of(rounds);
     if (count == 0)
-        return invalid(damaged);
+        return invalid(unreadable_encryption);
     if (count > max_kdf_iterations)
         return invalid(too_many_rounds);
     return {};
@@ -68,7 +64,7 @@ Result<void> check_scrypt(const SCRYPT_PARAMS& parameters) {
     if (n < 2 || (n & (n - 1)) != 0 || r == 0 || p == 0) {
         // The largest number stands for all that are larger still.
         const bool huge = n == std::numeric_limits<std::uint64_t>::max();
-        return invalid(huge ? too_much_memory : damaged);
+        return invalid(huge ? too_much_memory : unreadable_encryption);
     }
     constexpr std::uint64_t units = max_scrypt_bytes / 128;
     // Time grows with N * r * p, memory with r * (N + p + 2). The single limits come first, so
@@ -92,14 +88,14 @@ Result<void> check_cipher(int nid) {
 Result<void> check_pbes2(const X509_ALGOR* algorithm) {
     const auto scheme = unpack<Pbes2Ptr>(algorithm, ASN1_ITEM_rptr(PBE2PARAM));
     if (!scheme)
-        return invalid(damaged);
+        return invalid(unreadable_encryption);
     if (auto cipher = check_cipher(OBJ_obj2nid(scheme->encryption->algorithm)); !cipher)
         return cipher;
     switch (OBJ_obj2nid(scheme->keyfunc->algorithm)) {
     case NID_id_pbkdf2: {
         const auto pbkdf2 = unpack<Pbkdf2Ptr>(scheme->keyfunc, ASN1_ITEM_rptr(PBKDF2PARAM));
         if (!pbkdf2)
-            return invalid(damaged);
+            return invalid(unreadable_encryption);
         const int prf =
             pbkdf2->prf == nullptr ? NID_hmacWithSHA1 : OBJ_obj2nid(pbkdf2->prf->algorithm);
         if (EVP_PBE_find(EVP_PBE_TYPE_PRF, prf, nullptr, nullptr, nullptr) != 1)
@@ -108,7 +104,7 @@ Result<void> check_pbes2(const X509_ALGOR* algorithm) {
     }
     case NID_id_scrypt: {
         const auto scrypt = unpack<ScryptPtr>(scheme->keyfunc, ASN1_ITEM_rptr(SCRYPT_PARAMS));
-        return scrypt ? check_scrypt(*scrypt) : Result<void>(invalid(damaged));
+        return scrypt ? check_scrypt(*scrypt) : Result<void>(invalid(unreadable_encryption));
     }
     default:
         return invalid(unsupported);
@@ -123,7 +119,7 @@ Result<void> check_pbes1(const X509_ALGOR* algorithm, int nid) {
         return invalid(unsupported);
     const auto scheme = unpack<Pbes1Ptr>(algorithm, ASN1_ITEM_rptr(PBEPARAM));
     if (!scheme)
-        return invalid(damaged);
+        return invalid(unreadable_encryption);
     if (auto rounds = check_rounds(scheme->iter); !rounds)
         return rounds;
     return check_cipher(cipher_nid);
@@ -163,14 +159,14 @@ Result<EVP_CIPHER_INFO> read_headers(std::string_view headers) {
     constexpr std::string_view field = "DEK-Info:";
     const auto at = text.find(field);
     if (at == std::string::npos || text.find('\0') != std::string::npos)
-        return invalid(damaged);
+        return invalid(unreadable_encryption);
     std::string_view name = std::string_view(text).substr(at + field.size());
     name.remove_prefix(std::min(name.find_first_not_of(' '), name.size()));
     name = name.substr(0, name.find(','));
     if (!is_known_cipher(name))
         return invalid(unsupported);
     if (PEM_get_EVP_CIPHER_INFO(text.data(), &info) != 1 || info.cipher == nullptr)
-        return invalid(damaged);
+        return invalid(unreadable_encryption);
     if (auto fetched = check_cipher(EVP_CIPHER_get_nid(info.cipher)); !fetched)
         return fetched.error();
     return info;
@@ -191,7 +187,7 @@ Result<SecretBytes> decrypt_pkcs8(std::string_view der, const SecretBytes& passp
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
     const EncryptedPkcs8Ptr encrypted(d2i_X509_SIG(nullptr, &at, static_cast<long>(der.size())));
     if (!encrypted)
-        return invalid(damaged);
+        return invalid(unreadable_encryption);
     if (auto acceptable = check_encryption(encrypted.get()); !acceptable)
         return acceptable.error();
     const Pkcs8Ptr key(PKCS8_decrypt(encrypted.get(), passphrase.expose().data(),
@@ -201,7 +197,7 @@ Result<SecretBytes> decrypt_pkcs8(std::string_view der, const SecretBytes& passp
     SecretBytes out;
     const int size = i2d_PKCS8_PRIV_KEY_INFO(key.get(), nullptr);
     if (size <= 0)
-        return invalid(damaged);
+        return invalid(unreadable_encryption);
     out.resize(static_cast<std::size_t>(size));
     auto* into = reinterpret_cast<unsigned char*>(out.data());
     i2d_PKCS8_PRIV_KEY_INFO(key.get(), &into);

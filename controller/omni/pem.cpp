@@ -13,10 +13,6 @@ constexpr std::string_view begin_mark = "-----BEGIN ";
 constexpr std::string_view end_mark = "-----END ";
 constexpr std::string_view dashes = "-----";
 
-Error invalid(const char* message) {
-    return make_error(ErrorClass::invalid, message);
-}
-
 // Messages spell no label in capitals, so that they share nothing with the text they are about.
 constexpr const char* wants_rsa =
     "; an RSA private key is needed (openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:4096)";

@@ -16,11 +16,7 @@
 namespace oco::omni {
 namespace {
 
-constexpr const char* damaged = "is damaged: what its PEM block holds is not an RSA private key";
-
-Error invalid(std::string message) {
-    return make_error(ErrorClass::invalid, std::move(message));
-}
+constexpr const char* no_rsa_key = "is damaged: what its PEM block holds is not an RSA private key";
 
 // PKCS#1 is the inside of PKCS#8: wrapped, both are read by the same code. (OpenSSL's reader for
 // the bare form also guesses at other formats.)
@@ -126,12 +122,12 @@ bool numbers_fit(const EVP_PKEY* key) {
 
 Result<KeyPtr> checked_key(const PKCS8_PRIV_KEY_INFO* info, int min_bits) {
     if (info == nullptr)
-        return invalid(damaged);
+        return invalid(no_rsa_key);
     if (auto algorithm = check_algorithm(info); !algorithm)
         return algorithm.error();
     KeyPtr key(EVP_PKCS82PKEY(info));
     if (!key || EVP_PKEY_is_a(key.get(), "RSA") != 1)
-        return invalid(damaged);
+        return invalid(no_rsa_key);
     const int bits = EVP_PKEY_get_bits(key.get());
     if (bits < min_bits || bits > max_rsa_bits)
         return invalid("is an RSA key of " + std::to_string(bits) + " bits; " +
@@ -164,7 +160,7 @@ Result<SecretBytes> to_pkcs8_pem(const EVP_PKEY* key) {
     const Pkcs8Ptr info(EVP_PKEY2PKCS8(key));
     const int size = info ? i2d_PKCS8_PRIV_KEY_INFO(info.get(), nullptr) : 0;
     if (size <= 0)
-        return invalid(damaged);
+        return invalid(no_rsa_key);
     SecretBytes der;
     der.resize(static_cast<std::size_t>(size));
     auto* into = reinterpret_cast<unsigned char*>(der.data());

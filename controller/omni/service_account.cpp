@@ -11,7 +11,7 @@ namespace {
 // Google signs with what it once issued; 1024 bits could be chosen for a time.
 constexpr int min_bits = 1024;
 
-Error invalid(std::string message) {
+Error invalid_file(std::string message) {
     return make_error(ErrorClass::invalid, "the service account file " + std::move(message));
 }
 
@@ -22,14 +22,15 @@ Result<std::string_view> member(const json::Value& file, std::string_view name) 
         if (json::text_of(it->name) != name)
             continue;
         if (found != nullptr)
-            return invalid("has \"" + std::string(name) + "\" more than once");
+            return invalid_file("has \"" + std::string(name) + "\" more than once");
         found = &it->value;
     }
     constexpr const char* advice = "; use the JSON key file as Google Cloud gives it";
     if (found == nullptr)
-        return invalid("has no \"" + std::string(name) + "\"" + advice);
+        return invalid_file("has no \"" + std::string(name) + "\"" + advice);
     if (json::text_of(*found).empty())
-        return invalid("has a \"" + std::string(name) + "\" that is empty or no text" + advice);
+        return invalid_file("has a \"" + std::string(name) + "\" that is empty or no text" +
+                            advice);
     return json::text_of(*found);
 }
 
@@ -43,9 +44,11 @@ Result<void> check_type(const json::Value& file) {
     for (const char* known : {"authorized_user", "external_account", "impersonated_service_account",
                               "external_account_authorized_user", "gdch_service_account"})
         if (*type == known)
-            return invalid(std::string("is of type ") + known +
-                           "; a service account's key file, of type service_account, is needed");
-    return invalid("is not of type service_account; use the JSON key file of a service account");
+            return invalid_file(
+                std::string("is of type ") + known +
+                "; a service account's key file, of type service_account, is needed");
+    return invalid_file(
+        "is not of type service_account; use the JSON key file of a service account");
 }
 
 Result<void> check_private_key(const json::Value& file) {
@@ -55,22 +58,22 @@ Result<void> check_private_key(const json::Value& file) {
     // Without a passphrase there is nothing to derive, so this is fast.
     if (auto key = normalise_rsa_key(*pem, nullptr, min_bits); !key) {
         const bool encrypted = key.error().message.starts_with("is encrypted");
-        return invalid("has a private_key that " + (encrypted
-                                                        ? "is encrypted, which BigQuery can't use"
-                                                        : key.error().message));
+        return invalid_file(
+            "has a private_key that " +
+            (encrypted ? "is encrypted, which BigQuery can't use" : key.error().message));
     }
     return {};
 }
 
 Result<void> check_text(std::string_view text) {
     if (text.empty())
-        return invalid("is empty");
+        return invalid_file("is empty");
     if (text.size() > max_credential_bytes)
-        return invalid("is larger than 1 MiB");
+        return invalid_file("is larger than 1 MiB");
     if (text.starts_with("\xEF\xBB\xBF"))
-        return invalid("begins with a byte order mark; save it as UTF-8 without");
+        return invalid_file("begins with a byte order mark; save it as UTF-8 without");
     if (!is_utf8(text) || text.find('\0') != std::string_view::npos)
-        return invalid("is not UTF-8 text; store it in the Secret as Google Cloud gives it");
+        return invalid_file("is not UTF-8 text; store it in the Secret as Google Cloud gives it");
     return {};
 }
 
@@ -81,9 +84,10 @@ Result<PreparedCredential> prepare_service_account(const SecretBytes& raw) {
         return text.error();
     const auto file = json::parse(raw.expose());
     if (!file)
-        return invalid("is " + file.error().message);
+        return invalid_file("is " + file.error().message);
     if (!file->IsObject())
-        return invalid("is JSON, but no object; use the JSON key file as Google Cloud gives it");
+        return invalid_file(
+            "is JSON, but no object; use the JSON key file as Google Cloud gives it");
     if (auto type = check_type(*file); !type)
         return type.error();
     for (const auto name : {"project_id", "client_email"})

@@ -6,15 +6,6 @@
 namespace emulator {
 namespace {
 
-void put_or_null(JsonWriter& writer, const char* key, const std::string& text) {
-    writer.Key(key);
-    if (text.empty()) {
-        writer.Null();
-    } else {
-        put(writer, text);
-    }
-}
-
 void put_strings(JsonWriter& writer, const char* key, const std::vector<std::string>& strings) {
     writer.Key(key);
     writer.StartArray();

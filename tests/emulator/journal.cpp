@@ -18,15 +18,6 @@ void write_body(JsonWriter& writer, const std::string& body, Credentials credent
     }
 }
 
-void put_or_null(JsonWriter& writer, const char* key, const std::string& text) {
-    writer.Key(key);
-    if (text.empty()) {
-        writer.Null();
-    } else {
-        put(writer, text);
-    }
-}
-
 void write_entry(JsonWriter& writer, const Entry& entry, Credentials credentials) {
     writer.StartObject();
     put(writer, "seq", entry.seq);

@@ -126,6 +126,15 @@ void put(JsonWriter& writer, const char* key, std::uint64_t number) {
     writer.Uint64(number);
 }
 
+void put_or_null(JsonWriter& writer, const char* key, std::string_view text) {
+    writer.Key(key);
+    if (text.empty()) {
+        writer.Null();
+    } else {
+        put(writer, text);
+    }
+}
+
 void put_flag(JsonWriter& writer, const char* key, bool flag) {
     writer.Key(key);
     writer.Bool(flag);

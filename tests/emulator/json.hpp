@@ -39,6 +39,7 @@ std::string to_json(const std::function<void(JsonWriter&)>& write);
 void put(JsonWriter& writer, std::string_view text);
 void put(JsonWriter& writer, const char* key, std::string_view text);
 void put(JsonWriter& writer, const char* key, std::uint64_t number);
+void put_or_null(JsonWriter& writer, const char* key, std::string_view text); // empty: null
 void put_flag(JsonWriter& writer, const char* key, bool flag);
 
 /// Reads a member that must be a string. Absent leaves `target` alone; another type is a Problem.

@@ -9,8 +9,6 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using Group = BudgetWorld::Group;
 
-constexpr std::size_t limit = 60;
-
 bool rotates(const Received& one) {
     return !one.push.value.empty();
 }
@@ -21,23 +19,23 @@ bool sets_role(const Received& one) {
 
 void rotations(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t count = 300;
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     world.add_connections({.ns = "team-a", .count = count});
     verdict.expect(world.start(), "it does not begin");
     world.rotate(0, count);
     world.advance_until([&] { return world.all_in_step(); }, minutes(6));
     judge_delivery(verdict, world);
-    judge_limit(verdict, world, limit);
-    judge_use(verdict, world.omni.traffic.times(requests::any), limit);
+    judge_limit(verdict, world, usual_limit);
+    judge_use(verdict, world.omni.traffic.times(requests::any), usual_limit);
 }
 
 // Another client of the same key sends a request every two seconds.
 void second_client(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t count = 900;
     constexpr int judged_minutes = 9;
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     world.add_connections({.ns = "team-a", .count = count});
     verdict.expect(world.start(), "it does not begin");
     for (auto when = world.now(); when < world.now() + minutes(60); when += seconds(2))
@@ -59,14 +57,14 @@ void second_client(const RunSettings& settings, Verdict& verdict) {
     verdict.expect(refused <= 2, "more than two 429 a minute");
     verdict.expect(accepted >= 27, "less than 90 % of what is left is used");
     judge_delivery(verdict, world);
-    judge_limit(verdict, world, limit, {.refusals = Refusals::may_be});
+    judge_limit(verdict, world, usual_limit, {.refusals = Refusals::may_be});
 }
 
 // A rotation does not wait for settings.
 void rotation_in_backlog(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t count = 1'000;
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     world.add_connections({.ns = "team-a", .count = count, .manages = Manages::role});
     const bool same = settings.variant == "same-namespace";
     const auto ours = world.add_connections({.ns = same ? "team-a" : "team-b", .count = 5});
@@ -85,22 +83,23 @@ void rotation_in_backlog(const RunSettings& settings, Verdict& verdict) {
     verdict.expect(longest <= seconds(1), "a rotation waits for settings");
     world.advance_until([&] { return world.all_in_step(); }, minutes(15));
     judge_delivery(verdict, world);
-    judge_limit(verdict, world, limit);
+    judge_limit(verdict, world, usual_limit);
     // Nine a ten seconds; the slot that goes to whoever waited longest may come between.
     const auto in_ten = largest_window(world.omni.traffic.times(sets_role), seconds(10));
     verdict.note("role changes in 10 s", double(in_ten));
     verdict.expect(in_ten <= 10, "settings are not paced");
     const double a_minute = double(count) / in_seconds(world.now() - world.begin) * 60;
     verdict.note("role changes a minute", a_minute);
-    verdict.expect(a_minute >= 0.98 * 0.9 * limit, "settings do not get nine tenths of the limit");
+    verdict.expect(a_minute >= 0.98 * 0.9 * usual_limit,
+                   "settings do not get nine tenths of the limit");
 }
 
 // Rotations of two namespaces take turns.
 void behind_other_namespace(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t count = 300;
     constexpr std::size_t a_few = 3;
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     world.add_connections({.ns = "team-a", .count = count});
     const auto ours = world.add_connections({.ns = "team-b", .count = 3});
     verdict.expect(world.start(), "it does not begin");
@@ -118,8 +117,8 @@ void behind_other_namespace(const RunSettings& settings, Verdict& verdict) {
                                              std::to_string(a_few) + " slots");
     world.advance_until([&] { return world.all_in_step(); }, minutes(6));
     judge_delivery(verdict, world);
-    judge_limit(verdict, world, limit);
-    judge_use(verdict, world.omni.traffic.times(requests::any), limit);
+    judge_limit(verdict, world, usual_limit);
+    judge_use(verdict, world.omni.traffic.times(requests::any), usual_limit);
 }
 
 // Within a namespace: first come, first served.
@@ -127,8 +126,8 @@ void behind_same_namespace(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t count = 300;
     constexpr std::size_t later = 20;
     constexpr std::size_t side_by_side = 16; // on their way at once, and overtake each other
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     world.add_connections({.ns = "team-a", .count = count});
     const auto ours = world.add_connections({.ns = "team-a"});
     const auto others = world.add_connections({.ns = "team-a", .count = later});
@@ -151,16 +150,16 @@ void behind_same_namespace(const RunSettings& settings, Verdict& verdict) {
     verdict.expect(late <= side_by_side && early <= side_by_side,
                    "rotations of a namespace do not go in their order");
     judge_delivery(verdict, world);
-    judge_limit(verdict, world, limit);
-    judge_use(verdict, traffic.times(requests::any), limit);
+    judge_limit(verdict, world, usual_limit);
+    judge_use(verdict, traffic.times(requests::any), usual_limit);
 }
 
 // Settings that wait longest get every tenth slot, however many rotations come.
 void tenth_slot(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t roles = 200;
     constexpr std::size_t count = 300;
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     world.add_connections({.ns = "team-a", .count = roles, .manages = Manages::role});
     const auto rotated = world.add_connections({.ns = "team-a", .count = count});
     verdict.expect(world.start(), "it does not begin");
@@ -177,7 +176,7 @@ void tenth_slot(const RunSettings& settings, Verdict& verdict) {
     verdict.note("share of the settings, %", 100 * share);
     verdict.expect(share >= 0.08 && share <= 0.12, "settings do not get every tenth slot");
     judge_delivery(verdict, world);
-    judge_limit(verdict, world, limit);
+    judge_limit(verdict, world, usual_limit);
 }
 
 // Two OmniInstances have the same key: together they keep to the lower limit.
@@ -185,7 +184,7 @@ void shared_key(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t lower = 40;
     constexpr std::size_t count = 150;
     BudgetWorld world(settings.seed, limits_of(settings.variant, lower), settings.trace);
-    world.add_instance("team-a", limit);
+    world.add_instance("team-a", usual_limit);
     world.add_instance("team-b", lower);
     world.add_connections({.ns = "team-a", .count = count});
     world.add_connections({.ns = "team-b", .count = count, .instance_ns = "team-b"});
@@ -209,11 +208,11 @@ void drift(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t count = 300;
     constexpr std::size_t changed = 30;
     constexpr int quiet_minutes = 10;
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     const bool two = settings.variant == "two-instances";
     if (two)
-        world.add_instance("team-b", limit);
+        world.add_instance("team-b", usual_limit);
     for (const bool second : {false, true})
         world.add_connections({.ns = "team-a",
                                .count = count / 2,
@@ -235,7 +234,7 @@ void drift(const RunSettings& settings, Verdict& verdict) {
         world.omni.engine.model().put_connection(std::move(held));
     }
     const auto from = world.now();
-    const auto pace = minutes(1) / (0.9 * limit);
+    const auto pace = minutes(1) / (0.9 * usual_limit);
     // A credential is not sent again with a setting that drifted.
     world.advance_until([&] { return world.all_in_step(); }, minutes(5));
     const auto corrections = traffic.times(requests::pushes);
@@ -251,7 +250,7 @@ void drift(const RunSettings& settings, Verdict& verdict) {
     verdict.expect(least_gap(corrections) >= pace - milliseconds(50), "corrections are not paced");
     world.advance(minutes(3));
     judge_delivery(verdict, world, changed);
-    judge_limit(verdict, world, limit);
+    judge_limit(verdict, world, usual_limit);
 }
 
 } // namespace

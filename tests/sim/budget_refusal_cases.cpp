@@ -7,14 +7,12 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr std::size_t limit = 60;
-
 // A key that Omni does not accept is tried once a minute, however many connections wait for it.
 void revoked_key(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t rotated = 300;
     constexpr std::size_t in_step = 700;
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     world.add_connections({.ns = "team-a", .count = rotated + in_step});
     verdict.expect(world.start(), "it does not begin");
     if (settings.variant == "in-backlog") {
@@ -45,17 +43,17 @@ void revoked_key(const RunSettings& settings, Verdict& verdict) {
     verdict.expect(traffic.count(world.requests_for(rotated, in_step)) == 0,
                    "what is in step is sent again");
     judge_delivery(verdict, world);
-    judge_limit(verdict, world, limit);
+    judge_limit(verdict, world, usual_limit);
     if (settings.variant == "rotated-after")
         judge_use(verdict, traffic.times(requests::at(replaced, world.now(), requests::any)),
-                  limit);
+                  usual_limit);
 }
 
 // What is wrong with one connection is its own affair.
 void failing_one(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t others = 99;
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     const auto bad = world.add_connections({.ns = "team-a"});
     const auto good = world.add_connections({.ns = "team-a", .count = others});
     verdict.expect(world.start(), "it does not begin");
@@ -88,15 +86,15 @@ void failing_one(const RunSettings& settings, Verdict& verdict) {
     world.omni.engine.model().set_tokens({{.text = world.key()}});
     world.advance_until([&] { return world.all_in_step(); }, minutes(11));
     judge_delivery(verdict, world);
-    judge_limit(verdict, world, limit);
+    judge_limit(verdict, world, usual_limit);
 }
 
 // A role that Omni refuses does not hold up the password beside it.
 void misspelt_role(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t misspelt = 10;
     constexpr std::size_t count = 20;
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     world.add_connections({.ns = "team-a", .count = count, .manages = Manages::both});
     verdict.expect(world.start(), "it does not begin");
     world.rotate(0, count);
@@ -124,7 +122,7 @@ void misspelt_role(const RunSettings& settings, Verdict& verdict) {
     verdict.note("Ready after the correction, s", in_seconds(world.now() - corrected));
     verdict.expect(world.now() - corrected <= seconds(15), "a corrected role waits");
     judge_delivery(verdict, world);
-    judge_limit(verdict, world, limit);
+    judge_limit(verdict, world, usual_limit);
 }
 
 } // namespace

@@ -10,7 +10,6 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr std::size_t limit = 60;
 constexpr rt::Duration request_deadline = seconds(10);
 
 bool says(std::string_view variant, std::string_view word) {
@@ -31,7 +30,7 @@ void judge_restart(Verdict& verdict, BudgetWorld& world, std::size_t untold) {
     verdict.note("untold", double(untold));
     verdict.note("all in step after, s", in_seconds(world.now() - world.begin));
     judge_delivery(verdict, world, untold);
-    judge_limit(verdict, world, limit, {.untold = untold});
+    judge_limit(verdict, world, usual_limit, {.untold = untold});
 }
 
 // Slots of the first burst come free after 60.35 s, and are used until about 62 s. In that burst
@@ -44,8 +43,8 @@ rt::Duration end_of_process(std::string_view variant) {
 
 // Amid 300 rotations.
 void restart_rotations(const RunSettings& settings, Verdict& verdict) {
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     world.add_connections({.ns = "team-a", .count = 300});
     verdict.expect(world.start(), "it does not begin");
     // Omni's minute ends while no process runs, so that it refuses nothing that the next sends.
@@ -59,8 +58,8 @@ void restart_rotations(const RunSettings& settings, Verdict& verdict) {
 // Amid role changes, and with rotations before and after.
 void restart_roles(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t count = 300;
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     world.add_connections({.ns = "team-a", .count = count, .manages = Manages::role});
     const auto rotated = world.add_connections({.ns = "team-b", .count = 20});
     verdict.expect(world.start(), "it does not begin");
@@ -77,8 +76,8 @@ void restart_roles(const RunSettings& settings, Verdict& verdict) {
 // While the key is refused.
 void restart_refused(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t rotated = 100;
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     world.add_connections({.ns = "team-a", .count = 2 * rotated});
     verdict.expect(world.start(), "it does not begin");
     world.revoke_key();
@@ -130,8 +129,8 @@ void end_outage(BudgetWorld& world) {
 // Neither a refusal nor an answer: one tries for all.
 void outage(const RunSettings& settings, Verdict& verdict) {
     constexpr std::size_t most_a_minute = 9;
-    BudgetWorld world(settings.seed, limits_of(settings.variant, limit), settings.trace);
-    world.add_instance("team-a", limit);
+    BudgetWorld world(settings.seed, limits_of(settings.variant, usual_limit), settings.trace);
+    world.add_instance("team-a", usual_limit);
     world.add_connections({.ns = "team-a", .count = 300});
     verdict.expect(world.start(), "it does not begin");
     begin_outage(world, settings.variant);
@@ -171,12 +170,12 @@ void outage(const RunSettings& settings, Verdict& verdict) {
     verdict.note("goes on after, s", in_seconds(first->time - until));
     verdict.expect(first->time - until <= seconds(45), "the end of an outage goes unnoticed");
     judge_delivery(verdict, world);
-    judge_limit(verdict, world, limit);
+    judge_limit(verdict, world, usual_limit);
     // The slots of tries without an answer stay in use until this long after their deadline.
     const auto held =
         settings.variant == "unanswered" ? request_deadline + seconds(90) : seconds(0);
     judge_use(verdict, traffic.times(requests::at(first->time + held, world.now(), requests::any)),
-              limit);
+              usual_limit);
 }
 
 } // namespace

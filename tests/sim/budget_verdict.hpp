@@ -53,6 +53,9 @@ std::span<const BudgetCase> refusal_cases();
 std::span<const BudgetCase> trouble_cases();
 
 // "fixed" in the variant's name: by the clock's minutes; "counted": refused requests, too.
+// Requests a minute of most cases.
+inline constexpr std::size_t usual_limit = 60;
+
 emulator::Limits limits_of(std::string_view variant, std::size_t requests_per_minute);
 
 inline constexpr double least_share = 0.98;

@@ -26,13 +26,13 @@ bool has_line(const std::string& request, const std::string& line) {
     return request.find("\r\n" + line + "\r\n") != std::string::npos;
 }
 
-struct Fixture {
+struct ClientFixture {
     ScriptedNetwork network;
     std::map<std::string, std::string> files;
     std::vector<int> observed;
     std::unique_ptr<kube::Client> client;
 
-    explicit Fixture(ClientConfig config = token_from_file()) {
+    explicit ClientFixture(ClientConfig config = token_from_file()) {
         files["/token"] = "first";
         auto made = kube::Client::make(
             network, std::move(config),
@@ -74,7 +74,7 @@ Connection untrusted() {
 
 } // namespace
 
-TEST_CASE_FIXTURE(Fixture, "kube client: a request as it is sent") {
+TEST_CASE_FIXTURE(ClientFixture, "kube client: a request as it is sent") {
     network.connections = {{.replies = {answers("200 OK", thing), answers("201 Created", thing)}}};
     REQUIRE(get().has_value());
     CHECK(network.requests[0].starts_with("GET /p" + list_path + " HTTP/1.1\r\n"));
@@ -87,7 +87,7 @@ TEST_CASE_FIXTURE(Fixture, "kube client: a request as it is sent") {
     CHECK(observed == std::vector{200, 201});
 }
 
-TEST_CASE_FIXTURE(Fixture, "kube client: gzip for all that is read, but for Secrets") {
+TEST_CASE_FIXTURE(ClientFixture, "kube client: gzip for all that is read, but for Secrets") {
     struct Case {
         std::string target;
         Accept accept;
@@ -123,7 +123,8 @@ TEST_CASE_FIXTURE(Fixture, "kube client: gzip for all that is read, but for Secr
     CHECK(!has_line(network.requests.back(), "Accept-Encoding: gzip"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "kube client: a 401 is followed by one attempt with the newest token") {
+TEST_CASE_FIXTURE(ClientFixture,
+                  "kube client: a 401 is followed by one attempt with the newest token") {
     network.connections = {
         {.replies = {answers("200 OK", thing), answers("401 Unauthorized", "{}"),
                      answers("200 OK", thing), answers("401 Unauthorized", status_body("no")),
@@ -140,7 +141,7 @@ TEST_CASE_FIXTURE(Fixture, "kube client: a 401 is followed by one attempt with t
     CHECK(network.requests.size() == 5);
 }
 
-TEST_CASE_FIXTURE(Fixture, "kube client: the token's file is read again each minute") {
+TEST_CASE_FIXTURE(ClientFixture, "kube client: the token's file is read again each minute") {
     network.connections = {{.replies = {answers("200 OK", thing), answers("200 OK", thing)}},
                            {.replies = {answers("200 OK", thing), answers("200 OK", thing)}}};
     REQUIRE(get().has_value());
@@ -155,7 +156,7 @@ TEST_CASE_FIXTURE(Fixture, "kube client: the token's file is read again each min
     CHECK(has_line(network.requests.back(), "Authorization: Bearer second"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "kube client: a watch has its own attempt after a 401") {
+TEST_CASE_FIXTURE(ClientFixture, "kube client: a watch has its own attempt after a 401") {
     const Reply watch{.pieces = {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                                  "3\r\none\r\n"}};
     network.connections = {{.replies = {watch}},
@@ -177,9 +178,9 @@ TEST_CASE_FIXTURE(Fixture, "kube client: a watch has its own attempt after a 401
 }
 
 TEST_CASE("kube client: a 401 stands where nothing can be read anew") {
-    ClientConfig config = Fixture::token_from_file();
+    ClientConfig config = ClientFixture::token_from_file();
     config.token_file.clear();
-    Fixture at(std::move(config));
+    ClientFixture at(std::move(config));
     at.network.connections = {{.replies = {answers("401 Unauthorized", "{}")}}};
     CHECK(at.get().error().kind == ErrorClass::unauthorized);
 }
@@ -188,7 +189,7 @@ TEST_CASE("kube client: a new CA is taken from its file, when it is whole") {
     const std::string first = certificate_pem(ec_key());
     const std::string second = certificate_pem(ec_key());
     REQUIRE(first != second);
-    Fixture at(Fixture::trusting(first));
+    ClientFixture at(ClientFixture::trusting(first));
     auto& network = at.network;
     const auto trust = [&network] {
         return network.endpoints.back().tls;
@@ -243,12 +244,12 @@ TEST_CASE("kube client: a new CA is taken from its file, when it is whole") {
 TEST_CASE("kube client: a client certificate is renewed together with its key") {
     const Key first = ec_key();
     const Key second = ec_key();
-    ClientConfig config = Fixture::trusting(certificate_pem(first));
+    ClientConfig config = ClientFixture::trusting(certificate_pem(first));
     config.client_certificate_pem = certificate_pem(first);
     config.client_key_pem = SecretBytes(pkcs8_pem(first));
     config.client_certificate_file = "/crt";
     config.client_key_file = "/key";
-    Fixture at(std::move(config));
+    ClientFixture at(std::move(config));
     at.files["/crt"] = certificate_pem(second); // the key is still the old one
     at.files["/key"] = pkcs8_pem(first);
     at.network.connections = {
@@ -263,7 +264,7 @@ TEST_CASE("kube client: a client certificate is renewed together with its key") 
     CHECK(at.network.endpoints.back().tls != before);
 }
 
-TEST_CASE_FIXTURE(Fixture, "kube client: waits as long as the server asks, three times") {
+TEST_CASE_FIXTURE(ClientFixture, "kube client: waits as long as the server asks, three times") {
     const auto busy = answers("429 Too Many", status_body("busy"), "Retry-After: 2\r\n");
     network.connections = {{.replies = {busy, answers("503 Starting", "{}", "Retry-After: 1\r\n"),
                                         answers("429 Too Many", "{}"), answers("200 OK", thing)}}};
@@ -282,7 +283,7 @@ TEST_CASE_FIXTURE(Fixture, "kube client: waits as long as the server asks, three
     CHECK(observed == std::vector{429, 503, 429, 200, 429, 429, 429, 429});
 }
 
-TEST_CASE_FIXTURE(Fixture, "kube client: a watch waits as it is asked to") {
+TEST_CASE_FIXTURE(ClientFixture, "kube client: a watch waits as it is asked to") {
     network.connections = {
         {.replies = {answers("429 Too Many", "{}", "Retry-After: 3\r\n")}},
         {.replies = {{.pieces = {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"}}}}};
@@ -291,7 +292,7 @@ TEST_CASE_FIXTURE(Fixture, "kube client: a watch waits as it is asked to") {
     CHECK(network.now() - started >= 3s);
 }
 
-TEST_CASE_FIXTURE(Fixture, "kube client: what it does not wait for") {
+TEST_CASE_FIXTURE(ClientFixture, "kube client: what it does not wait for") {
     const auto once = [this](const Reply& reply) {
         network.connections = {{.replies = {reply, answers("200 OK", thing)}}};
         network.pass(1min);
@@ -315,7 +316,7 @@ TEST_CASE_FIXTURE(Fixture, "kube client: what it does not wait for") {
     CHECK(network.now() - started < 9s);
 }
 
-TEST_CASE_FIXTURE(Fixture, "kube client: the deadline holds for all attempts together") {
+TEST_CASE_FIXTURE(ClientFixture, "kube client: the deadline holds for all attempts together") {
     network.connections = {{.replies = {answers("429 Too Many", "{}", "Retry-After: 10\r\n"),
                                         {.pieces = {http_answer("200 OK", thing)}, .after = 6s}}}};
     const auto started = network.now();
@@ -323,7 +324,7 @@ TEST_CASE_FIXTURE(Fixture, "kube client: the deadline holds for all attempts tog
     CHECK(network.now() - started < request_deadline + 100ms);
 }
 
-TEST_CASE_FIXTURE(Fixture, "kube client: a watch that is refused says why") {
+TEST_CASE_FIXTURE(ClientFixture, "kube client: a watch that is refused says why") {
     const std::string target = list_path + "?watch=1";
     network.connections = {
         {.replies = {answers("403 Forbidden", R"({"message":"omniconnections is forbidden"})")}},

@@ -40,7 +40,7 @@ void check_all(const std::vector<Refused>& cases) {
     }
 }
 
-std::string data(const std::string& pem) {
+std::string in_base64(const std::string& pem) {
     return base64::encode(pem);
 }
 
@@ -193,7 +193,7 @@ TEST_CASE("config refused: clusters") {
          "sets a certificate-authority and insecure-skip-tls-verify: remove the latter"},
         {https_server + ", certificate-authority-data: 's3cr3t!'",
          "certificate-authority-data is not base64: encode the PEM file with `base64 -w0`"},
-        {https_server + ", certificate-authority-data: " + data("s3cr3t"),
+        {https_server + ", certificate-authority-data: " + in_base64("s3cr3t"),
          "certificate-authority-data holds no PEM certificate (BEGIN CERTIFICATE)"},
         {https_server + ", certificate-authority: gone",
          "certificate-authority: /k/gone: there is no such file"},
@@ -212,7 +212,7 @@ TEST_CASE("config refused: users") {
         ", which is not supported: use a service-account token or a client certificate";
     const std::string impersonation =
         ", but impersonation is not supported: use a user with the rights themselves";
-    const std::string good_certificate = "client-certificate-data: " + data(certificate_pem);
+    const std::string good_certificate = "client-certificate-data: " + in_base64(ca_pem);
     const std::vector<Refused> cases = {
         {"exec: {command: s3cr3t}", "uses exec" + instead},
         {"auth-provider: {name: s3cr3t}", "uses auth-provider" + instead},
@@ -230,15 +230,16 @@ TEST_CASE("config refused: users") {
         {"tokenFile: big", "tokenFile: /k/big: is larger than 4 MiB: name the right file"},
         {good_certificate,
          "has a client-certificate but no client-key: set client-key or client-key-data"},
-        {"client-key-data: " + data(key_pem), "has a client-key but no client-certificate: set "
-                                              "client-certificate or client-certificate-data"},
+        {"client-key-data: " + in_base64(key_pem),
+         "has a client-key but no client-certificate: set "
+         "client-certificate or client-certificate-data"},
         {good_certificate + ", client-key-data: '%s3cr3t'",
          "client-key-data is not base64: encode the PEM file with `base64 -w0`"},
         {good_certificate + ", client-key: gone", "client-key: /k/gone: there is no such file"},
-        {good_certificate + ", client-key-data: " + data("s3cr3t"),
+        {good_certificate + ", client-key-data: " + in_base64("s3cr3t"),
          "client-key holds no PEM private key (BEGIN ... PRIVATE KEY)"},
         {good_certificate +
-             ", client-key-data: " + data("-----BEGIN ENCRYPTED PRIVATE KEY-----\ns3cr3t"),
+             ", client-key-data: " + in_base64("-----BEGIN ENCRYPTED PRIVATE KEY-----\ns3cr3t"),
          "client-key is encrypted, which is not supported: decrypt it with `openssl pkey`"},
         {"client-key: empty, client-certificate: empty",
          "client-certificate holds no PEM certificate (BEGIN CERTIFICATE)"},

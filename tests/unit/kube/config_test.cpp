@@ -78,7 +78,7 @@ TEST_CASE("config: in-cluster") {
     CHECK(config.server.port == 443);
     CHECK(config.server.path_prefix == "");
     CHECK(config.verify == Verify::peer);
-    CHECK(config.ca_pem == certificate_pem);
+    CHECK(config.ca_pem == ca_pem);
     CHECK(config.ca_file == account + "ca.crt");
     CHECK(config.token.expose() == "s3cr3t-pod");
     CHECK(config.token_file == account + "token");
@@ -105,7 +105,7 @@ TEST_CASE("config: $KUBECONFIG is merged, the first file wins") {
         .files = {{"/one/config", first},
                   {"/two/deep/config", second},
                   {"/one/token", "s3cr3t-one"},
-                  {"/two/ca.pem", certificate_pem}}};
+                  {"/two/ca.pem", ca_pem}}};
     const auto config = loaded(environment);
     CHECK(config.token.expose() == "s3cr3t-one"); // relative to the file that says so, not blended
     CHECK(config.token_file == "/one/token");
@@ -126,26 +126,25 @@ TEST_CASE("config: relative paths start at the kubeconfig's folder") {
 }
 
 TEST_CASE("config: certificates and keys, from data or files; data wins") {
-    const std::string data = base64::encode(certificate_pem);
+    const std::string data = base64::encode(ca_pem);
     auto config = loaded_entry(https_server + ", certificate-authority-data: " + data +
                                    ", certificate-authority: /absent",
                                "client-certificate-data: " + data +
                                    ", client-certificate: /absent, client-key: /absent, "
                                    "client-key-data: " +
                                    base64::encode(key_pem));
-    CHECK(config.ca_pem == certificate_pem);
+    CHECK(config.ca_pem == ca_pem);
     CHECK(config.ca_file == "");
-    CHECK(config.client_certificate_pem == certificate_pem);
+    CHECK(config.client_certificate_pem == ca_pem);
     CHECK(config.client_key_pem.expose() == key_pem);
     CHECK(config.token.empty());
 
-    config = loaded_entry(
-        https_server + ", certificate-authority: ca",
-        "client-certificate: crt, client-key: /elsewhere/key",
-        {{"/k/ca", certificate_pem}, {"/k/crt", certificate_pem}, {"/elsewhere/key", key_pem}});
-    CHECK(config.ca_pem == certificate_pem);
+    config = loaded_entry(https_server + ", certificate-authority: ca",
+                          "client-certificate: crt, client-key: /elsewhere/key",
+                          {{"/k/ca", ca_pem}, {"/k/crt", ca_pem}, {"/elsewhere/key", key_pem}});
+    CHECK(config.ca_pem == ca_pem);
     CHECK(config.ca_file == "/k/ca");
-    CHECK(config.client_certificate_pem == certificate_pem);
+    CHECK(config.client_certificate_pem == ca_pem);
     CHECK(config.client_key_pem.expose() == key_pem);
 
     config = loaded_entry(https_server, "token: s3cr3t, client-key: /absent"); // as client-go

@@ -1,5 +1,6 @@
 // How many Events one object may cause, on passed-in time.
 #include "kube/event_limits.hpp"
+#include "support/test_time.hpp"
 
 #include <doctest/doctest.h>
 
@@ -9,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const rt::TimePoint start{1000s};
+using test::start;
 
 int allowed(EventLimits& limits, const std::string& object, int wanted, rt::TimePoint now) {
     int count = 0;

@@ -19,7 +19,7 @@ int count(const std::string& text, std::string_view what) {
     return found;
 }
 
-struct Fixture {
+struct EventsFixture {
     test::SimRuntime runtime;
     int requests = 0;
     std::unique_ptr<Client> client = *Client::make(
@@ -32,7 +32,7 @@ struct Fixture {
     rt::TaskGroup tasks{runtime};
     std::string lines;
 
-    Fixture() {
+    EventsFixture() {
         log::configure({.level = log::Level::debug,
                         .format = log::Format::json,
                         .clock = [] { return WallTime{}; },
@@ -43,14 +43,14 @@ struct Fixture {
         tasks.spawn(events.run());
     }
 
-    ~Fixture() {
+    ~EventsFixture() {
         tasks.cancel();
         runtime.run_for(1s);
         log::configure({});
     }
 
-    Fixture(const Fixture&) = delete;
-    Fixture& operator=(const Fixture&) = delete;
+    EventsFixture(const EventsFixture&) = delete;
+    EventsFixture& operator=(const EventsFixture&) = delete;
 
     void record(const std::string& uid, const std::string& note) {
         events.record({.regarding = {.api_version = "v1",
@@ -64,7 +64,8 @@ struct Fixture {
 
 } // namespace
 
-TEST_CASE_FIXTURE(Fixture, "an Event that cannot be written is tried twice, and then dropped") {
+TEST_CASE_FIXTURE(EventsFixture,
+                  "an Event that cannot be written is tried twice, and then dropped") {
     record("u1", "one");
     record("u2", "two");
     runtime.run_for(5s);
@@ -74,7 +75,8 @@ TEST_CASE_FIXTURE(Fixture, "an Event that cannot be written is tried twice, and 
     CHECK(requests == 4);
 }
 
-TEST_CASE_FIXTURE(Fixture, "what an object causes beyond its share is told in one line a minute") {
+TEST_CASE_FIXTURE(EventsFixture,
+                  "what an object causes beyond its share is told in one line a minute") {
     for (int i = 0; i < 100; ++i)
         record("u1", std::to_string(i));
     runtime.run_for(5min);

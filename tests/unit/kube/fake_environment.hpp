@@ -12,7 +12,7 @@ namespace oco::test {
 // In every credential of these tests, so that a message which quotes one is noticed.
 inline constexpr std::string_view marker = "s3cr3t";
 
-inline const std::string certificate_pem =
+inline const std::string ca_pem =
     "-----BEGIN CERTIFICATE-----\nMIIs3cr3t\n-----END CERTIFICATE-----\n";
 inline const std::string key_pem =
     "-----BEGIN PRIVATE KEY-----\nMIIs3cr3tkey\n-----END PRIVATE KEY-----\n";
@@ -46,7 +46,7 @@ inline FakeEnvironment pod() {
     return {
         .variables = {{"KUBERNETES_SERVICE_HOST", "10.96.0.1"}, {"KUBERNETES_SERVICE_PORT", "443"}},
         .files = {{account + "token", "s3cr3t-pod\n"},
-                  {account + "ca.crt", certificate_pem},
+                  {account + "ca.crt", ca_pem},
                   {account + "namespace", "omni\n"}}};
 }
 

@@ -1,5 +1,6 @@
 // Whether a replica may take the Lease, on passed-in time.
 #include "kube/lease_view.hpp"
+#include "support/test_time.hpp"
 
 #include <doctest/doctest.h>
 
@@ -9,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const rt::TimePoint start{1000s};
+using test::start;
 using Taken = std::optional<Takeover>;
 
 LeaseRecord held_by(std::string holder, std::string version, rt::Duration duration = 15s) {

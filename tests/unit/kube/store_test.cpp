@@ -20,7 +20,7 @@ json::Document object(const std::string& name, const std::string& version,
     return std::move(*document);
 }
 
-struct Fixture {
+struct StoreFixture {
     std::multiset<std::string> heard;
     Store<SecretMeta> store{[this](const auto& before, const auto& after) {
         heard.insert((after ? after : before)->meta.key.name + (!before  ? " new"
@@ -39,7 +39,7 @@ struct Fixture {
 
 } // namespace
 
-TEST_CASE_FIXTURE(Fixture, "a list, events, and a list that misses one") {
+TEST_CASE_FIXTURE(StoreFixture, "a list, events, and a list that misses one") {
     std::vector<json::Document> first;
     first.push_back(object("one", "1"));
     first.push_back(object("two", "2"));
@@ -55,7 +55,8 @@ TEST_CASE_FIXTURE(Fixture, "a list, events, and a list that misses one") {
     CHECK(heard == std::multiset<std::string>{"three new", "two gone"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "a list changes nothing before its end, and nothing if it has none") {
+TEST_CASE_FIXTURE(StoreFixture,
+                  "a list changes nothing before its end, and nothing if it has none") {
     feed.changed(object("one", "1"));
     heard.clear();
     feed.list_begins();
@@ -69,7 +70,8 @@ TEST_CASE_FIXTURE(Fixture, "a list changes nothing before its end, and nothing i
     CHECK(heard == std::multiset<std::string>{"one gone", "three new"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "a delete of an earlier incarnation is not taken for the new one's") {
+TEST_CASE_FIXTURE(StoreFixture,
+                  "a delete of an earlier incarnation is not taken for the new one's") {
     feed.changed(object("one", "1", "old"));
     feed.changed(object("one", "5", "new"));
     feed.deleted(object("one", "4", "old"));

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view id = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 
-Update password(std::string_view text) {
+Update password_update(std::string_view text) {
     Update update;
     update.password = SecretBytes(text);
     return update;
@@ -48,7 +48,7 @@ Update no_environment() {
     return update;
 }
 
-std::string body(const Update& update) {
+std::string body_of(const Update& update) {
     return std::string(update_request(id, update).body.expose());
 }
 
@@ -62,59 +62,59 @@ std::string json_string(std::string_view text) {
 
 TEST_CASE("update: the documentation's examples, byte for byte") {
     SUBCASE("rotatePassword") {
-        CHECK(body(password("new-password-here")) ==
+        CHECK(body_of(password_update("new-password-here")) ==
               R"({"passwordUnencrypted":"new-password-here"})");
     }
     SUBCASE("rotateBigQueryKey: a JSON text within JSON") {
-        CHECK(
-            body(password(R"({"type":"service_account","private_key_id":"abc123...",)"
-                          R"("private_key":"-----BEGIN PRIVATE KEY-----\nMIIEvgIBA...\n-----END)"
-                          R"( PRIVATE KEY-----\n","auth_uri":"https://accounts.google.com/"})")) ==
-            R"({"passwordUnencrypted":"{\"type\":\"service_account\",\"private_key_id\":)"
-            R"(\"abc123...\",\"private_key\":\"-----BEGIN PRIVATE KEY-----\\nMIIEvgIBA...)"
-            R"(\\n-----END PRIVATE KEY-----\\n\",\"auth_uri\":)"
-            R"(\"https://accounts.google.com/\"}"})");
+        CHECK(body_of(password_update(
+                  R"({"type":"service_account","private_key_id":"abc123...",)"
+                  R"("private_key":"-----BEGIN PRIVATE KEY-----\nMIIEvgIBA...\n-----END)"
+                  R"( PRIVATE KEY-----\n","auth_uri":"https://accounts.google.com/"})")) ==
+              R"({"passwordUnencrypted":"{\"type\":\"service_account\",\"private_key_id\":)"
+              R"(\"abc123...\",\"private_key\":\"-----BEGIN PRIVATE KEY-----\\nMIIEvgIBA...)"
+              R"(\\n-----END PRIVATE KEY-----\\n\",\"auth_uri\":)"
+              R"(\"https://accounts.google.com/\"}"})");
     }
     SUBCASE("rotateSnowflakeKey") {
-        CHECK(body(private_key("-----BEGIN PRIVATE KEY-----\nMIIEvgIBADANBg...")) ==
+        CHECK(body_of(private_key("-----BEGIN PRIVATE KEY-----\nMIIEvgIBADANBg...")) ==
               R"({"privateKey":"-----BEGIN PRIVATE KEY-----\nMIIEvgIBADANBg..."})");
     }
     SUBCASE("updateRole") {
-        CHECK(body(role("QUERIER")) == R"({"baseRole":"QUERIER"})");
+        CHECK(body_of(role("QUERIER")) == R"({"baseRole":"QUERIER"})");
     }
     SUBCASE("combinedUpdate") {
-        auto update = password("new-password-here");
+        auto update = password_update("new-password-here");
         update.base_role = "MODELER";
-        CHECK(body(update) ==
+        CHECK(body_of(update) ==
               R"({"passwordUnencrypted":"new-password-here","baseRole":"MODELER"})");
     }
 }
 
 TEST_CASE("update: the environment attribute, and all fields at once") {
-    CHECK(body(environment("env", {"prod", "eu"})) ==
+    CHECK(body_of(environment("env", {"prod", "eu"})) ==
           R"({"environmentUserAttribute":{"attributeName":"env","defaultValues":["prod","eu"]}})");
-    CHECK(body(environment("env", {})) ==
+    CHECK(body_of(environment("env", {})) ==
           R"({"environmentUserAttribute":{"attributeName":"env","defaultValues":[]}})");
     CHECK(
-        body(environment("a\"b", {"x,y", "", "\n"})) ==
+        body_of(environment("a\"b", {"x,y", "", "\n"})) ==
         R"({"environmentUserAttribute":{"attributeName":"a\"b","defaultValues":["x,y","","\n"]}})");
-    CHECK(body(no_environment()) == R"({"environmentUserAttribute":null})");
+    CHECK(body_of(no_environment()) == R"({"environmentUserAttribute":null})");
     auto all = no_environment();
     all.password = SecretBytes("p");
     all.private_key = SecretBytes("k");
     all.base_role = "Finance \"read\"";
-    CHECK(body(all) == R"({"passwordUnencrypted":"p","privateKey":"k",)"
-                       R"("baseRole":"Finance \"read\"","environmentUserAttribute":null})");
+    CHECK(body_of(all) == R"({"passwordUnencrypted":"p","privateKey":"k",)"
+                          R"("baseRole":"Finance \"read\"","environmentUserAttribute":null})");
 }
 
 TEST_CASE("update: what was not set is not sent") {
     CHECK(Update().empty());
-    CHECK_FALSE(password("p").empty());
+    CHECK_FALSE(password_update("p").empty());
     CHECK_FALSE(private_key("k").empty());
     CHECK_FALSE(role("R").empty());
     CHECK_FALSE(no_environment().empty());
-    CHECK(body(role("R")).find("assword") == std::string::npos);
-    CHECK(body(password("p")).find("environment") == std::string::npos);
+    CHECK(body_of(role("R")).find("assword") == std::string::npos);
+    CHECK(body_of(password_update("p")).find("environment") == std::string::npos);
 }
 
 TEST_CASE("requests: method, path and headers") {
@@ -174,7 +174,7 @@ TEST_CASE("update: every byte of a large credential survives the way") {
     std::string text;
     for (int i = 0; i < 100'000; ++i)
         text += static_cast<char>(i % 0x80);
-    const auto parsed = json::parse(body(password(text)));
+    const auto parsed = json::parse(body_of(password_update(text)));
     REQUIRE(parsed.has_value());
     CHECK(json::string_at(*parsed, "passwordUnencrypted") == text);
 }

@@ -1,4 +1,5 @@
 #include "reconcile/drift.hpp"
+#include "support/test_time.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,7 +11,7 @@ using Finding = reconcile::Drift::Finding;
 
 namespace {
 
-const rt::TimePoint start{1000s};
+using test::start;
 
 // A list from then on shows the field different, and it is set right.
 void correct(Drift& drift, Field field, rt::TimePoint asked_at) {

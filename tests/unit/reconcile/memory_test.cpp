@@ -29,13 +29,13 @@ Memory holding_all() {
 
 } // namespace
 
-constexpr rt::TimePoint now{std::chrono::hours(1)};
+constexpr rt::TimePoint an_hour_on{std::chrono::hours(1)};
 
 TEST_CASE("a PATCH that was cut is known to the next process as unanswered") {
     const auto object = managing_all();
     Memory last = holding_all();
     last.in_flight = {Field::credential, Field::base_role};
-    note_cut(last, object, now, WallTime{});
+    note_cut(last, object, an_hour_on, WallTime{});
     CHECK(last.in_flight.empty());
     CHECK(last.status.unanswered == FieldSet{Field::credential, Field::base_role});
     CHECK(!last.status.applied.credential);
@@ -49,43 +49,43 @@ TEST_CASE("a PATCH that was cut is known to the next process as unanswered") {
 
     Memory next;
     next.status = last.status;
-    recall_unanswered(next, now);
+    recall_unanswered(next, an_hour_on);
     CHECK(next.unknown == FieldSet{Field::credential, Field::base_role});
-    CHECK(unanswered_fields(next, object, now) == next.unknown);
-    CHECK(next.late.contest(Field::credential, "whatever is sent next", now));
+    CHECK(unanswered_fields(next, object, an_hour_on) == next.unknown);
+    CHECK(next.late.contest(Field::credential, "whatever is sent next", an_hour_on));
 }
 
 TEST_CASE(
     "what was accepted after an unanswered attempt is known, but the attempt may still land") {
     Memory memory = holding_all();
     memory.status.unanswered = {Field::base_role};
-    recall_unanswered(memory, now);
+    recall_unanswered(memory, an_hour_on);
     CHECK(memory.unknown.empty());
     CHECK(memory.status.applied.base_role);
-    CHECK(memory.late.contest(Field::base_role, "another value", now));
+    CHECK(memory.late.contest(Field::base_role, "another value", an_hour_on));
 }
 
 TEST_CASE("only fields that the object manages are told as unanswered") {
     auto object = managing_all();
     Memory memory;
-    memory.late.note(Field::base_role, "x", now);
-    CHECK(unanswered_fields(memory, object, now) == FieldSet{Field::base_role});
+    memory.late.note(Field::base_role, "x", an_hour_on);
+    CHECK(unanswered_fields(memory, object, an_hour_on) == FieldSet{Field::base_role});
     object.base_role.reset();
-    CHECK(unanswered_fields(memory, object, now).empty());
+    CHECK(unanswered_fields(memory, object, an_hour_on).empty());
 }
 
 TEST_CASE("a value that was never answered may land for a minute, and contests every other") {
     LateValues late;
-    CHECK(!late.contest(Field::credential, "a", now));
-    CHECK(!late.next_change(now));
-    late.note(Field::credential, "a", now);
-    CHECK(!late.contest(Field::credential, "a", now));
-    CHECK(late.contest(Field::credential, "b", now));
-    CHECK(!late.contest(Field::base_role, "b", now));
-    late.note(Field::credential, "b", now + std::chrono::seconds(30));
-    CHECK(late.contest(Field::credential, "a", now + std::chrono::seconds(60)));
-    CHECK(!late.contest(Field::credential, "b", now + std::chrono::seconds(60)));
-    CHECK(late.next_change(now) == now + std::chrono::seconds(90));
-    CHECK(late.fields(now + std::chrono::seconds(89)) == FieldSet{Field::credential});
-    CHECK(late.fields(now + std::chrono::seconds(90)).empty());
+    CHECK(!late.contest(Field::credential, "a", an_hour_on));
+    CHECK(!late.next_change(an_hour_on));
+    late.note(Field::credential, "a", an_hour_on);
+    CHECK(!late.contest(Field::credential, "a", an_hour_on));
+    CHECK(late.contest(Field::credential, "b", an_hour_on));
+    CHECK(!late.contest(Field::base_role, "b", an_hour_on));
+    late.note(Field::credential, "b", an_hour_on + std::chrono::seconds(30));
+    CHECK(late.contest(Field::credential, "a", an_hour_on + std::chrono::seconds(60)));
+    CHECK(!late.contest(Field::credential, "b", an_hour_on + std::chrono::seconds(60)));
+    CHECK(late.next_change(an_hour_on) == an_hour_on + std::chrono::seconds(90));
+    CHECK(late.fields(an_hour_on + std::chrono::seconds(89)) == FieldSet{Field::credential});
+    CHECK(late.fields(an_hour_on + std::chrono::seconds(90)).empty());
 }

@@ -104,11 +104,11 @@ TEST_CASE("another target makes void what was applied, and so does a field that 
 }
 
 TEST_CASE("a wish in words") {
-    const api::Target target{.host = "acme.omniapp.co", .connection_id = "c1"};
-    CHECK(describe_wish({Field::base_role}, target) ==
+    const api::Target where{.host = "acme.omniapp.co", .connection_id = "c1"};
+    CHECK(describe_wish({Field::base_role}, where) ==
           "would send baseRole to connection c1 at acme.omniapp.co");
     CHECK(describe_wish({Field::environment_user_attribute, Field::base_role, Field::credential},
-                        target) ==
+                        where) ==
           "would send credential, baseRole, environmentUserAttribute to connection c1 at "
           "acme.omniapp.co");
 }

@@ -1,4 +1,5 @@
 #include "reconcile/push_pace.hpp"
+#include "support/test_time.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,17 +9,17 @@ using reconcile::PushPace;
 
 namespace {
 
-const rt::TimePoint start{1000s};
-const api::Target target{.host = "acme.omniapp.co", .connection_id = "1"};
-const api::Target other{.host = "acme.omniapp.co", .connection_id = "2"};
+using test::start;
+const api::Target here{.host = "acme.omniapp.co", .connection_id = "1"};
+const api::Target there{.host = "acme.omniapp.co", .connection_id = "2"};
 
 // How many pushes go in the span, each as soon as it may.
 int pushes_in(PushPace& pace, rt::TimePoint begin, rt::Duration span) {
     int pushes = 0;
-    for (auto now = begin; now < begin + span; now = std::max(now, pace.next(target))) {
-        if (pace.next(target) > now)
+    for (auto now = begin; now < begin + span; now = std::max(now, pace.next(here))) {
+        if (pace.next(here) > now)
             continue;
-        pace.pushed(target, now);
+        pace.pushed(here, now);
         ++pushes;
     }
     return pushes;
@@ -29,8 +30,8 @@ int pushes_in(PushPace& pace, rt::TimePoint begin, rt::Duration span) {
 TEST_CASE("three pushes at once, then one each five seconds") {
     PushPace pace;
     CHECK(pushes_in(pace, start, 1s) == 3);
-    CHECK(pace.next(target) == start + 5s);
-    CHECK(pace.next(other) < start);
+    CHECK(pace.next(here) == start + 5s);
+    CHECK(pace.next(there) < start);
     CHECK(pushes_in(pace, start + 5s, 55s) == 11);
 }
 
@@ -42,8 +43,8 @@ TEST_CASE("after a quiet time there are three again, not more") {
 
 TEST_CASE("of a process before this one the worst is assumed") {
     PushPace pace;
-    pace.assume_spent(target, start);
-    CHECK(pace.next(target) == start + 5s);
+    pace.assume_spent(here, start);
+    CHECK(pace.next(here) == start + 5s);
     CHECK(pushes_in(pace, start + 5s, 1s) == 1);
     CHECK(pushes_in(pace, start + 1h, 1s) == 3);
 }

@@ -1,5 +1,6 @@
 // When a status may be written, on passed-in time.
 #include "reconcile/status_ledger.hpp"
+#include "support/test_time.hpp"
 
 #include <doctest/doctest.h>
 
@@ -9,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const rt::TimePoint start{1000s};
+using test::start;
 using When = std::optional<rt::TimePoint>;
 
 api::OmniConnection::Status some_status() {

@@ -1,4 +1,5 @@
 // When requests are held back, and who tries.
+#include "support/test_time.hpp"
 #include "work/circuit_breaker.hpp"
 
 #include <doctest/doctest.h>
@@ -10,7 +11,7 @@ using Change = CircuitBreaker::Change;
 
 namespace {
 
-const rt::TimePoint start{1000s};
+using test::start;
 
 } // namespace
 

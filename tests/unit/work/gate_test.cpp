@@ -17,15 +17,15 @@ using work::Errand;
 namespace {
 
 // Keys that come back when they are woken.
-struct Line {
-    explicit Line(int limit) : gate(runtime, limit, [this] { ++breaker_changes; }) {
+struct GateFixture {
+    explicit GateFixture(int limit) : gate(runtime, limit, [this] { ++breaker_changes; }) {
         tasks.spawn(gate.run());
     }
 
-    Line(const Line&) = delete;
-    Line& operator=(const Line&) = delete;
+    GateFixture(const GateFixture&) = delete;
+    GateFixture& operator=(const GateFixture&) = delete;
 
-    ~Line() {
+    ~GateFixture() {
         tasks.cancel();
         runtime.run_for(1s);
     }
@@ -64,17 +64,17 @@ struct Line {
     };
 };
 
-struct LineOfTwo : Line {
-    LineOfTwo() : Line(2) {}
+struct GateOfTwo : GateFixture {
+    GateOfTwo() : GateFixture(2) {}
 };
 
-struct LineOfSixty : Line {
-    LineOfSixty() : Line(60) {}
+struct GateOfSixty : GateFixture {
+    GateOfSixty() : GateFixture(60) {}
 };
 
 } // namespace
 
-TEST_CASE_FIXTURE(LineOfTwo, "the budget is spent at once, then as the window moves on") {
+TEST_CASE_FIXTURE(GateOfTwo, "the budget is spent at once, then as the window moves on") {
     want_all({"a", "b", "c", "d", "e"});
     CHECK(sent.size() == 2);
     runtime.run_for(60s);
@@ -85,7 +85,7 @@ TEST_CASE_FIXTURE(LineOfTwo, "the budget is spent at once, then as the window mo
     CHECK(sent == Keys{"a", "b", "c", "d", "e"});
 }
 
-TEST_CASE_FIXTURE(LineOfTwo, "a credential goes before settings that came earlier") {
+TEST_CASE_FIXTURE(GateOfTwo, "a credential goes before settings that came earlier") {
     want_all({"a", "b"});
     want_all({"c", "d"}, Errand::settings);
     want("urgent");
@@ -95,14 +95,14 @@ TEST_CASE_FIXTURE(LineOfTwo, "a credential goes before settings that came earlie
     CHECK(sent.back() == "c");
 }
 
-TEST_CASE_FIXTURE(LineOfTwo, "who left the line gets nothing, and asking twice counts once") {
+TEST_CASE_FIXTURE(GateOfTwo, "who left the line gets nothing, and asking twice counts once") {
     want_all({"a", "b", "c", "c", "d"});
     gate.leave("c");
     runtime.run_for(61s);
     CHECK(sent == Keys{"a", "b", "d"});
 }
 
-TEST_CASE_FIXTURE(LineOfTwo, "a slot that was not used is free at once") {
+TEST_CASE_FIXTURE(GateOfTwo, "a slot that was not used is free at once") {
     const auto first = gate.enter({.key = "x", .group = "x", .errand = Errand::rotation}, [] {});
     REQUIRE(first);
     want("a");
@@ -114,7 +114,7 @@ TEST_CASE_FIXTURE(LineOfTwo, "a slot that was not used is free at once") {
     CHECK(sent == Keys{"a", "b"});
 }
 
-TEST_CASE_FIXTURE(LineOfTwo, "who is woken and does not come loses the slot to the next") {
+TEST_CASE_FIXTURE(GateOfTwo, "who is woken and does not come loses the slot to the next") {
     want_all({"a", "b"});
     int woken = 0;
     for (const std::string key : {"gone", "lost"})
@@ -128,7 +128,7 @@ TEST_CASE_FIXTURE(LineOfTwo, "who is woken and does not come loses the slot to t
     CHECK(take_sent().back() == "team");
 }
 
-TEST_CASE_FIXTURE(LineOfSixty, "a rotation never waits behind settings, however many there are") {
+TEST_CASE_FIXTURE(GateOfSixty, "a rotation never waits behind settings, however many there are") {
     for (int i = 0; i < 1000; ++i)
         want("team/" + std::to_string(i), Errand::settings);
     runtime.run_for(10min);
@@ -145,7 +145,7 @@ TEST_CASE_FIXTURE(LineOfSixty, "a rotation never waits behind settings, however 
     CHECK(urgent == 20);
 }
 
-TEST_CASE_FIXTURE(LineOfSixty, "namespaces take turns, and the longest wait ends all others") {
+TEST_CASE_FIXTURE(GateOfSixty, "namespaces take turns, and the longest wait ends all others") {
     for (int i = 0; i < 60; ++i)
         want("before/" + std::to_string(i));
     take_sent();
@@ -166,7 +166,7 @@ TEST_CASE_FIXTURE(LineOfSixty, "namespaces take turns, and the longest wait ends
     CHECK(place("many/51") < place("many/52"));
 }
 
-TEST_CASE_FIXTURE(LineOfSixty, "the estimate is about when the turn comes") {
+TEST_CASE_FIXTURE(GateOfSixty, "the estimate is about when the turn comes") {
     for (int i = 0; i < 300; ++i)
         want("many/" + std::to_string(i));
     const auto early = gate.estimate("many/60") - runtime.now();
@@ -179,7 +179,7 @@ TEST_CASE_FIXTURE(LineOfSixty, "the estimate is about when the turn comes") {
     CHECK(sent.size() == 300);
 }
 
-TEST_CASE_FIXTURE(LineOfSixty, "a 429 pauses as asked, and takes back what was set aside") {
+TEST_CASE_FIXTURE(GateOfSixty, "a 429 pauses as asked, and takes back what was set aside") {
     answer = [](const std::string&) {
         return Ending::rate_limited;
     };
@@ -198,7 +198,7 @@ TEST_CASE_FIXTURE(LineOfSixty, "a 429 pauses as asked, and takes back what was s
     CHECK(sent == Keys{"b", "c"});
 }
 
-TEST_CASE_FIXTURE(LineOfSixty, "one that always fails holds up no other") {
+TEST_CASE_FIXTURE(GateOfSixty, "one that always fails holds up no other") {
     answer = [](const std::string& key) {
         return key == "bad" ? Ending::failed : Ending::given;
     };
@@ -207,7 +207,7 @@ TEST_CASE_FIXTURE(LineOfSixty, "one that always fails holds up no other") {
     CHECK(sent.size() == 8);
 }
 
-TEST_CASE_FIXTURE(LineOfSixty, "after three failed one at a time tries, until one succeeds") {
+TEST_CASE_FIXTURE(GateOfSixty, "after three failed one at a time tries, until one succeeds") {
     bool down = true;
     answer = [&](const std::string&) {
         return down ? Ending::failed : Ending::given;
@@ -233,7 +233,7 @@ TEST_CASE_FIXTURE(LineOfSixty, "after three failed one at a time tries, until on
     CHECK(sent.size() >= 15); // all that wait: the others have failed lately
 }
 
-TEST_CASE_FIXTURE(LineOfTwo,
+TEST_CASE_FIXTURE(GateOfTwo,
                   "a request that was cut keeps its slot for a while, and is no failure") {
     for (const std::string key : {"a", "b"}) {
         const auto grant =
@@ -249,7 +249,7 @@ TEST_CASE_FIXTURE(LineOfTwo,
     CHECK(breaker_changes == 0);
 }
 
-TEST_CASE_FIXTURE(LineOfSixty, "nobody waits, and nothing is remembered: then it can go") {
+TEST_CASE_FIXTURE(GateOfSixty, "nobody waits, and nothing is remembered: then it can go") {
     CHECK(gate.idle());
     want("a");
     CHECK_FALSE(gate.idle());

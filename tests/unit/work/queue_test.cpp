@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 namespace {
 
 // Each run of a key takes a second.
-struct Fixture {
+struct QueueFixture {
     test::SimRuntime runtime;
     rt::TimePoint start = runtime.now();
     std::vector<std::string> begun; // "key@seconds"
@@ -23,15 +23,15 @@ struct Fixture {
                                    }};
     rt::TaskGroup tasks{runtime};
 
-    Fixture() { tasks.spawn(queue.run()); }
+    QueueFixture() { tasks.spawn(queue.run()); }
 
-    ~Fixture() {
+    ~QueueFixture() {
         tasks.cancel();
         runtime.run_for(1s);
     }
 
-    Fixture(const Fixture&) = delete;
-    Fixture& operator=(const Fixture&) = delete;
+    QueueFixture(const QueueFixture&) = delete;
+    QueueFixture& operator=(const QueueFixture&) = delete;
 
     asio::awaitable<void> run(std::string key) {
         const auto at =
@@ -44,7 +44,7 @@ struct Fixture {
 
 } // namespace
 
-TEST_CASE_FIXTURE(Fixture, "additions while a key runs collapse into one more run") {
+TEST_CASE_FIXTURE(QueueFixture, "additions while a key runs collapse into one more run") {
     queue.add("a");
     runtime.run_for(500ms);
     for (int i = 0; i < 5; ++i)
@@ -53,7 +53,7 @@ TEST_CASE_FIXTURE(Fixture, "additions while a key runs collapse into one more ru
     CHECK(begun == std::vector<std::string>{"a@0", "a@1000"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "no more run at once than there is room for, in order of arrival") {
+TEST_CASE_FIXTURE(QueueFixture, "no more run at once than there is room for, in order of arrival") {
     for (const auto* key : {"a", "b", "c", "d"})
         queue.add(key);
     runtime.run_for(10s);
@@ -61,7 +61,8 @@ TEST_CASE_FIXTURE(Fixture, "no more run at once than there is room for, in order
     CHECK(most_running == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "of two times the earlier counts, and a run before it makes it void") {
+TEST_CASE_FIXTURE(QueueFixture,
+                  "of two times the earlier counts, and a run before it makes it void") {
     queue.add_at("a", runtime.now() + 5s);
     queue.add_at("a", runtime.now() + 3s);
     queue.add_at("a", runtime.now() + 9s);
@@ -72,7 +73,7 @@ TEST_CASE_FIXTURE(Fixture, "of two times the earlier counts, and a run before it
     CHECK(begun == std::vector<std::string>{"b@1000", "a@3000"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "after close() what runs ends, and nothing begins") {
+TEST_CASE_FIXTURE(QueueFixture, "after close() what runs ends, and nothing begins") {
     queue.add("a");
     runtime.run_for(500ms);
     queue.close();

@@ -1,4 +1,5 @@
 // The window on passed-in time.
+#include "support/test_time.hpp"
 #include "work/rate_budget.hpp"
 
 #include <doctest/doctest.h>
@@ -11,7 +12,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const TimePoint start{1000s};
+using test::start;
 
 } // namespace
 

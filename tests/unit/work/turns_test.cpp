@@ -10,7 +10,7 @@ using work::Turns;
 
 namespace {
 
-struct Line {
+struct TurnsFixture {
     Turns turns;
 
     void put(const std::string& group, const std::string& key, Errand errand = Errand::rotation) {
@@ -28,7 +28,7 @@ struct Line {
 
 } // namespace
 
-TEST_CASE_FIXTURE(Line, "within a group by arrival, and the groups take turns") {
+TEST_CASE_FIXTURE(TurnsFixture, "within a group by arrival, and the groups take turns") {
     for (const auto* key : {"a", "b", "c", "d"})
         put("one", key);
     put("two", "x");
@@ -37,7 +37,8 @@ TEST_CASE_FIXTURE(Line, "within a group by arrival, and the groups take turns") 
     CHECK(drain() == "apxbqcd");
 }
 
-TEST_CASE_FIXTURE(Line, "a group that had its turn comes after the others, also when it is new") {
+TEST_CASE_FIXTURE(TurnsFixture,
+                  "a group that had its turn comes after the others, also when it is new") {
     put("one", "a");
     put("one", "b");
     put("two", "x");
@@ -46,7 +47,7 @@ TEST_CASE_FIXTURE(Line, "a group that had its turn comes after the others, also 
     CHECK(drain() == "xzb");
 }
 
-TEST_CASE_FIXTURE(Line, "who asks again keeps the place, also with another errand") {
+TEST_CASE_FIXTURE(TurnsFixture, "who asks again keeps the place, also with another errand") {
     put("one", "a", Errand::settings);
     put("one", "b");
     put("one", "a");
@@ -55,7 +56,7 @@ TEST_CASE_FIXTURE(Line, "who asks again keeps the place, also with another erran
     CHECK(turns.empty());
 }
 
-TEST_CASE_FIXTURE(Line, "who was taken out and waits again is where it was") {
+TEST_CASE_FIXTURE(TurnsFixture, "who was taken out and waits again is where it was") {
     for (const auto* key : {"a", "b", "c"})
         put("one", key);
     const auto place = turns.take("a");
@@ -64,7 +65,7 @@ TEST_CASE_FIXTURE(Line, "who was taken out and waits again is where it was") {
     CHECK(drain() == "abcd");
 }
 
-TEST_CASE_FIXTURE(Line, "who has waited longest, of those that fit") {
+TEST_CASE_FIXTURE(TurnsFixture, "who has waited longest, of those that fit") {
     put("one", "list", Errand::lookup);
     put("two", "role", Errand::settings);
     put("one", "password");
@@ -83,7 +84,7 @@ TEST_CASE_FIXTURE(Line, "who has waited longest, of those that fit") {
     CHECK(turns.oldest(push) == nullptr);
 }
 
-TEST_CASE_FIXTURE(Line, "how many go before") {
+TEST_CASE_FIXTURE(TurnsFixture, "how many go before") {
     for (const auto* key : {"a", "b", "c", "d"})
         put("one", key);
     put("two", "x");
