@@ -23,16 +23,73 @@ TEST_CASE("SecretBytes grows, shrinks and moves like a buffer") {
     CHECK(moved.empty());
 }
 
-TEST_CASE("base64 both ways, and what is none") {
-    for (const std::string text : {"", "a", "ab", "abc", "abcd", "\x01\xff\x00 zz"}) {
+TEST_CASE("base64 both ways") {
+    for (const std::string& text :
+         {std::string(), std::string("a"), std::string("ab"), std::string("abc"),
+          std::string("abcd"), std::string("\x01\xff\x00 zz", 6), std::string(100'000, '\xfb')}) {
         const auto decoded = base64::decode(base64::encode(text));
         REQUIRE(decoded.has_value());
         CHECK(decoded->expose() == text);
     }
+    CHECK(base64::encode("") == "");
     CHECK(base64::encode("abcd") == "YWJjZA==");
-    for (const auto* bad : {"a", "abc", "ab=c", "a===", "ab!d"}) {
+    CHECK(base64::encode("abcde") == "YWJjZGU=");
+    CHECK(base64::encode("abcdef") == "YWJjZGVm");
+    CHECK(base64::encode("\xfb\xff\xbf") == "+/+/");
+}
+
+TEST_CASE("base64: white space is skipped, and unused bits do not count") {
+    struct Case {
+        const char* text;
+        std::string_view bytes;
+    };
+
+    for (const Case& c : {Case{"YWJj\nZA==\n", "abcd"},
+                          {" Y\tW\rJ\njZA = = ", "abcd"},
+                          {" \t\r\n", ""},
+                          {"YWI=", "ab"},
+                          {"YWJ=", "ab"},
+                          {"YQ==", "a"},
+                          {"YR==", "a"},
+                          {"Yf==", "a"},
+                          {"AAA=", std::string_view("\0\0", 2)}}) {
+        CAPTURE(c.text);
+        const auto decoded = base64::decode(c.text);
+        REQUIRE(decoded.has_value());
+        CHECK(decoded->expose() == c.bytes);
+    }
+}
+
+TEST_CASE("base64: what is none") {
+    for (const std::string_view bad :
+         {"a",          "ab",      "abc",        "abcde",    "ab!d",
+          "ab=c",       "a=bc",    "=abc",       "=",        "==",
+          "===",        "====",    "a===",       "abcd=",    "abcd==",
+          "abc==",      "abcd===", "abcd====",   "ab==ab==", "abc=abcd",
+          "ab==\nabcd", "abc-",    "abcd-",      "abcd----", "----",
+          "-abc",       "ab_d",    "ab-d",       "ab.d",     "ab\vcd",
+          "abcd\f",     "abcd\v",  "ab\xc2\xa0", "abc\xff",  "\xff\xff\xff\xff"}) {
         CAPTURE(bad);
-        CHECK(base64::decode(bad).has_error());
+        const auto decoded = base64::decode(bad);
+        REQUIRE(decoded.has_error());
+        CHECK(decoded.error().kind == ErrorClass::invalid);
+        CHECK(decoded.error().message.starts_with("not base64"));
+    }
+    CHECK(base64::decode(std::string_view("abcd\0", 5)).has_error());
+    CHECK(base64::decode(std::string_view("ab\0d", 4)).has_error());
+    CHECK(base64::decode(std::string_view("abcd\0\0\0\0", 8)).has_error());
+    // In each place of a text that spans several of a decoder's blocks.
+    const std::string good = base64::encode(std::string(96, 'x'));
+    REQUIRE(good.size() == 128);
+    for (std::size_t i = 0; i < good.size(); ++i) {
+        for (const char c : {'-', '_', '!', '\0', '\x80'}) {
+            std::string text = good;
+            text[i] = c;
+            CHECK(base64::decode(text).has_error());
+        }
+        std::string padded = good;
+        padded[i] = '=';
+        CHECK(base64::decode(padded).has_error() == (i != good.size() - 1));
     }
 }
 

@@ -26,9 +26,13 @@ TEST_CASE("bind address: what is accepted") {
 }
 
 TEST_CASE("bind address: what is refused, in one line that names it") {
-    for (const char* text :
-         {"", "8080", "0", ":", ":http", ":65536", ":-1", ":+1", ": 80", "127.0.0.1", "::1:8080",
-          "[127.0.0.1]:8080", "[::1]8080", "[]:8080", "example.com:8080", "127.0.0.1:80\n80"}) {
+    for (const char* text : {"",          "8080",          "0",
+                             ":",         ":http",         ":65536",
+                             ":-1",       ":+1",           ": 80",
+                             "127.0.0.1", "::1:8080",      "[127.0.0.1]:8080",
+                             "[::1]8080", "[]:8080",       "example.com:8080",
+                             "127.1:80",  "010.0.0.1:80",  "[::1:80",
+                             "::1]:80",   " 127.0.0.1:80", "127.0.0.1:80\n80"}) {
         CAPTURE(text);
         const auto address = ops::parse_bind_address(text);
         REQUIRE(address.has_error());
