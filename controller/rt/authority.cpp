@@ -3,15 +3,17 @@
 #include "base/text.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <charconv>
 
 namespace oco::rt {
+
+namespace asio = boost::asio;
+
 namespace {
 
 bool is_ipv6(std::string_view host) {
-    in6_addr ignored{};
-    return inet_pton(AF_INET6, std::string(host).c_str(), &ignored) == 1;
+    const auto address = parse_address(host);
+    return address && address->is_v6();
 }
 
 bool is_name_character(char c) {
@@ -50,9 +52,18 @@ ParsedAuthority parse_authority(std::string_view text) {
     return out;
 }
 
+std::optional<asio::ip::address> parse_address(std::string_view text) {
+    boost::system::error_code ec;
+    const auto address = asio::ip::make_address(std::string(text), ec);
+    // Asio also takes a zone, and stops at a NUL.
+    if (ec || text.find_first_of(std::string_view("%\0", 2)) != std::string_view::npos)
+        return std::nullopt;
+    return address;
+}
+
 bool is_host(std::string_view host) {
     constexpr std::size_t max_dns_name = 253;
-    if (host.empty() || host.size() > max_dns_name || host.find('\0') != std::string_view::npos)
+    if (host.empty() || host.size() > max_dns_name)
         return false;
     return std::ranges::all_of(host, is_name_character) || is_ipv6(host);
 }

@@ -1,6 +1,8 @@
 // "host[:port]", as URLs and CONNECT write it (RFC 3986, section 3.2).
 #pragma once
 
+#include <boost/asio/ip/address.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,6 +25,8 @@ struct ParsedAuthority {
 // Without a user and a password, which are a fault of the host.
 ParsedAuthority parse_authority(std::string_view text);
 
+// An IPv4 or IPv6 address, without brackets and without a zone ("%eth0").
+std::optional<boost::asio::ip::address> parse_address(std::string_view text);
 // A DNS name, an IPv4 or a bare IPv6 address.
 bool is_host(std::string_view host);
 // 1 to 65535.

@@ -5,10 +5,12 @@
 #include "rt/authority.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <charconv>
 
 namespace oco::rt {
+
+namespace asio = boost::asio;
+
 namespace {
 
 constexpr std::string_view expected = "must be http://[user:password@]host[:port]";
@@ -58,32 +60,37 @@ std::optional<SecretBytes> basic_credentials(std::string_view user_info) {
     return out;
 }
 
-// 16 bytes, IPv4 mapped into IPv6, so that both ways to write an address are one; empty: none.
-std::string address_bytes(std::string_view text) {
-    const std::string terminated(text);
-    std::string bytes(sizeof(in6_addr), '\0');
-    if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1)
-        return bytes;
-    constexpr std::size_t v4_offset = 12;
-    bytes.replace(10, 2, "\xFF\xFF");
-    if (inet_pton(AF_INET, terminated.c_str(), bytes.data() + v4_offset) == 1)
-        return bytes;
-    return {};
+// IPv4 is mapped into IPv6, so that both ways to write an address are one.
+asio::ip::address_v6 as_v6(const asio::ip::address& address) {
+    return address.is_v6() ? address.to_v6()
+                           : make_address_v6(asio::ip::v4_mapped, address.to_v4());
 }
 
-bool same_prefix(std::string_view a, std::string_view b, unsigned bits) {
-    const unsigned whole = bits / 8;
-    if (a.substr(0, whole) != b.substr(0, whole))
-        return false;
-    const unsigned rest = bits % 8;
-    return rest == 0 ||
-           ((static_cast<unsigned char>(a[whole]) ^ static_cast<unsigned char>(b[whole])) >>
-            (8 - rest)) == 0;
+// "10.0.0.0/8", or an address, which is a network of one. Not Asio's make_network_v4, where a
+// prefix length of 4294967304 is 8.
+std::optional<asio::ip::network_v6> parse_network(std::string_view text) {
+    const auto slash = std::min(text.find('/'), text.size());
+    const auto address = parse_address(text.substr(0, slash));
+    if (!address)
+        return std::nullopt;
+    const unsigned bits = address->is_v6() ? 128 : 32;
+    unsigned length = bits;
+    if (slash != text.size()) {
+        const auto* const end = text.data() + text.size();
+        const auto [rest, failed] = std::from_chars(text.data() + slash + 1, end, length);
+        if (failed != std::errc() || rest != end || length > bits)
+            return std::nullopt;
+    }
+    return asio::ip::network_v6(as_v6(*address), static_cast<std::uint16_t>(128 - bits + length));
 }
 
-bool is_loopback(std::string_view address) {
-    const std::string v4 = address_bytes("127.0.0.0");
-    return address == address_bytes("::1") || same_prefix(address, v4, 96 + 8);
+bool contains(const asio::ip::network_v6& network, const asio::ip::address_v6& address) {
+    return asio::ip::network_v6(address, network.prefix_length()).network() == network.network();
+}
+
+bool is_loopback(const asio::ip::address_v6& address) {
+    return address.is_loopback() ||
+           (address.is_v4_mapped() && make_address_v4(asio::ip::v4_mapped, address).is_loopback());
 }
 
 // The first that is set to something, and its name.
@@ -170,11 +177,9 @@ void ProxyPolicy::except(std::string_view no_proxy) {
 
 // What can't be read is skipped, as in Go: an entry of another program's dialect excepts nothing.
 std::optional<ProxyPolicy::Exception> ProxyPolicy::parse_exception(std::string_view entry) {
-    if (const auto slash = entry.find('/'); slash != std::string_view::npos)
-        return parse_network(entry.substr(0, slash), entry.substr(slash + 1));
     Exception out;
-    out.base = address_bytes(entry); // a bare IPv6 address looks like a name with a port
-    if (!out.base.empty())
+    out.network = parse_network(entry); // first: a bare IPv6 address looks like a name with a port
+    if (out.network)
         return out;
     if (entry.starts_with("*."))
         entry.remove_prefix(1);
@@ -182,42 +187,26 @@ std::optional<ProxyPolicy::Exception> ProxyPolicy::parse_exception(std::string_v
     if (fault)
         return std::nullopt;
     out.port = authority.port;
-    out.base = address_bytes(authority.host);
-    if (!out.base.empty())
-        return out;
+    out.network = parse_network(authority.host);
     out.with_host = !authority.host.starts_with('.');
     out.suffix = (out.with_host ? "." : "") + authority.host;
-    return out;
-}
-
-std::optional<ProxyPolicy::Exception> ProxyPolicy::parse_network(std::string_view address,
-                                                                 std::string_view prefix_length) {
-    constexpr unsigned address_bits = 128;
-    const unsigned offset = address.find(':') == std::string_view::npos ? 96 : 0;
-    const auto* const end = prefix_length.data() + prefix_length.size();
-    unsigned bits = 0;
-    const auto [rest, failed] = std::from_chars(prefix_length.data(), end, bits);
-    Exception out;
-    out.base = address_bytes(address);
-    if (out.base.empty() || failed != std::errc() || rest != end || bits > address_bits - offset)
-        return std::nullopt;
-    out.prefix_bits = offset + bits;
     return out;
 }
 
 std::shared_ptr<const Proxy> ProxyPolicy::proxy_for(std::string_view host,
                                                     std::uint16_t port) const {
     const std::string name = to_lower(host);
-    const std::string address = address_bytes(name);
-    if (name == "localhost" || (!address.empty() && is_loopback(address)))
+    const auto parsed = parse_address(name);
+    const auto address = parsed ? std::optional(as_v6(*parsed)) : std::nullopt;
+    if (name == "localhost" || (address && is_loopback(*address)))
         return nullptr;
     const auto matches = [&](const Exception& exception) {
         if (exception.port && *exception.port != port)
             return false;
-        if (address.empty() != exception.base.empty())
+        if (address.has_value() != exception.network.has_value())
             return false; // a name is not looked up
-        if (!address.empty())
-            return same_prefix(address, exception.base, exception.prefix_bits);
+        if (address)
+            return contains(*exception.network, *address);
         return name.ends_with(exception.suffix) ||
                (exception.with_host && name == std::string_view(exception.suffix).substr(1));
     };

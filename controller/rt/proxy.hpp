@@ -5,6 +5,8 @@
 #include "base/result.hpp"
 #include "base/secret_bytes.hpp"
 
+#include <boost/asio/ip/network_v6.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -49,18 +51,15 @@ class ProxyPolicy {
                                                          std::uint16_t port) const;
 
   private:
-    // One entry of NO_PROXY. `base` has 16 bytes, IPv4 mapped into IPv6, or none: a name.
+    // One entry of NO_PROXY: a network, or a name.
     struct Exception {
-        std::string base;
-        unsigned prefix_bits = 128;
-        std::string suffix;     // ".example.com"
-        bool with_host = false; // example.com itself too
+        std::optional<boost::asio::ip::network_v6> network; // IPv4 mapped into IPv6
+        std::string suffix;                                 // ".example.com"
+        bool with_host = false;                             // example.com itself too
         std::optional<std::uint16_t> port;
     };
 
     static std::optional<Exception> parse_exception(std::string_view entry);
-    static std::optional<Exception> parse_network(std::string_view address,
-                                                  std::string_view prefix_length);
     void except(std::string_view no_proxy);
 
     std::shared_ptr<const Proxy> proxy_;

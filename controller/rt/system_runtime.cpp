@@ -89,9 +89,7 @@ class TlsStream final : public Stream {
 
     asio::awaitable<Result<void>> handshake(std::string name) {
         SSL* ssl = stream_.native_handle();
-        const bool is_address =
-            !asio::ip::make_address(name, ignored_).is_unspecified() && !ignored_;
-        if (!is_address)
+        if (!parse_address(name))
             SSL_set_tlsext_host_name(ssl, name.c_str());
         if (context_->verify == Verify::peer)
             stream_.set_verify_callback(asio::ssl::host_name_verification(name), ignored_);
