@@ -24,6 +24,11 @@ std::string formatted(const std::tm& parts, const char (&pattern)[N]) {
     return {text, size};
 }
 
+// It counts nanoseconds in 64 bits: from 1677 to 2262.
+bool clock_holds(int year) {
+    return year >= 1700 && year <= 2200;
+}
+
 // Reads exactly `digits` digits and moves on.
 std::optional<int> number(std::string_view& text, std::size_t digits) {
     if (text.size() < digits)
@@ -114,21 +119,30 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
     const std::chrono::year_month_day date(std::chrono::year(*year),
                                            std::chrono::month(static_cast<unsigned>(*month)),
                                            std::chrono::day(static_cast<unsigned>(*day)));
-    // The clock counts nanoseconds in 64 bits: from 1678 to 2262.
-    if (!shift || !date.ok() || *year < 1700 || *year > 2200 || *hour > 23 || *minute > 59 ||
-        *second > 60)
+    if (!shift || !date.ok() || !clock_holds(*year) || *hour > 23 || *minute > 59 || *second > 60)
         return std::nullopt;
     return std::chrono::sys_days(date) + std::chrono::hours(*hour) + std::chrono::minutes(*minute) +
            seconds(*second) - *shift + micros;
 }
 
+std::string format_http_date(WallTime time) {
+    return formatted(utc_of(time), "%a, %d %b %Y %H:%M:%S GMT");
+}
+
 std::optional<WallTime> parse_http_date(std::string_view text) {
-    std::tm parts{};
     const std::string copy(text);
-    const char* end = strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    if (end == nullptr || *end != '\0' || parts.tm_year < -200 || parts.tm_year > 300)
-        return std::nullopt;
-    return std::chrono::system_clock::from_time_t(timegm(&parts));
+    for (const char* form : {"%a, %d %b %Y %H:%M:%S GMT", // IMF-fixdate
+                             "%A, %d-%b-%y %H:%M:%S GMT", // RFC 850
+                             "%a %b %e %H:%M:%S %Y"}) {   // asctime()
+        std::tm parts{};
+        const char* end = strptime(copy.c_str(), form, &parts);
+        if (end != copy.c_str() + copy.size())
+            continue;
+        if (!clock_holds(1900 + parts.tm_year))
+            return std::nullopt;
+        return std::chrono::system_clock::from_time_t(timegm(&parts));
+    }
+    return std::nullopt;
 }
 
 std::optional<seconds> parse_duration(std::string_view text) {

@@ -16,7 +16,10 @@ std::string format_rfc3339(WallTime time);
 std::string format_rfc3339_micro(WallTime time);
 // Both forms, any fraction, "Z" or an offset.
 std::optional<WallTime> parse_rfc3339(std::string_view text);
-// An HTTP date (RFC 9110, IMF-fixdate): "Tue, 24 Nov 2026 20:24:51 GMT".
+// "Tue, 24 Nov 2026 20:24:51 GMT" (RFC 9110, section 5.6.7).
+std::string format_http_date(WallTime time);
+// That form, and the two obsolete ones that a recipient must take too: RFC 850's
+// ("Tuesday, 24-Nov-26 20:24:51 GMT") and asctime()'s ("Tue Nov 24 20:24:51 2026").
 std::optional<WallTime> parse_http_date(std::string_view text);
 
 // "1h30m", "1.5h", "45s", "0s": Go's notation, units h, m and s, at most three decimals. What is

@@ -17,7 +17,6 @@
 
 #include <array>
 #include <cstring>
-#include <ctime>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -69,20 +68,11 @@ int refusal_status(const error_code& ec) {
     return 400;
 }
 
-// IMF-fixdate (RFC 9110, 5.6.7); the C locale's names are the ones it wants.
-std::string http_date(WallTime time) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    char text[64];
-    return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
-}
-
 std::string head_of(const Reply& reply, WallTime now, After after) {
     const auto reason =
         http::obsolete_reason(http::int_to_status(static_cast<unsigned>(reply.status)));
     std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " " + std::string(reason);
-    head += "\r\nDate: " + http_date(now);
+    head += "\r\nDate: " + format_http_date(now);
     head += "\r\nContent-Type: " + reply.content_type;
     head += "\r\nContent-Length: " + std::to_string(reply.body.size());
     if (reply.status == 405)

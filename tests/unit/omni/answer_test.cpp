@@ -242,6 +242,8 @@ TEST_CASE("errors: Retry-After") {
         {"99999999999999999999999", 600s},
         {"Tue, 24 Nov 2026 20:25:21 GMT", 30s},
         {"Wed, 25 Nov 2026 20:24:51 GMT", 600s},
+        {"Tuesday, 24-Nov-26 20:25:21 GMT", 30s},
+        {"Tue Nov 24 20:25:21 2026", 30s},
         {"0", std::nullopt},
         {"-5", std::nullopt},
         {"+5", std::nullopt},
