@@ -50,7 +50,8 @@ inline std::string_view text_of(const Value& value) {
                             : std::string_view();
 }
 
-// A writer into a std::string; `field()` starts a member, `member()` writes one whole.
+// A writer into memory that is wiped; `field()` starts a member, `member()` writes one whole. Only
+// what must be escaped is, and bytes from 0x80 are copied: texts must be UTF-8.
 class Writer {
   public:
     Writer& begin_object() { return writer_.StartObject(), *this; }

@@ -115,10 +115,10 @@ bool repeats(std::string_view text, const SecretBytes* secret) {
         return false;
     if (shares_run(text, secret->expose()))
         return true;
-    SecretBytes escaped;
-    append_json_string(escaped, secret->expose());
+    json::Writer json;
+    const std::string_view escaped = json.value(secret->expose()).view();
     const bool differs = escaped.size() != secret->size() + 2;
-    return differs && shares_run(text, escaped.expose().substr(1, escaped.size() - 2));
+    return differs && shares_run(text, escaped.substr(1, escaped.size() - 2));
 }
 
 bool repeats_any(std::string_view text, const Outgoing& outgoing) {

@@ -22,8 +22,4 @@ http::Request get_request(std::string_view connection_id);
 // GET /api/v1/whoami: whether the key itself is good.
 http::Request whoami_request();
 
-// The text as a JSON string (RFC 8259, section 7), quotes included: escaped is only what must be.
-// Bytes from 0x80 are copied, so the text must be UTF-8.
-void append_json_string(SecretBytes& out, std::string_view text);
-
 } // namespace oco::omni

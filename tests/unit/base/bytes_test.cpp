@@ -1,7 +1,6 @@
 // Bytes, text and digests.
 #include "base/base64.hpp"
 #include "base/digest.hpp"
-#include "base/json.hpp"
 #include "base/text.hpp"
 
 #include <doctest/doctest.h>
@@ -120,14 +119,4 @@ TEST_CASE("a shared run of eight bytes is found") {
     CHECK_FALSE(shares_run("the password is wrong", "hunter22hunter"));
     CHECK(shares_run("got abc", "abc"));
     CHECK_FALSE(shares_run("got ab", "abc"));
-}
-
-TEST_CASE("JSON from outside is bounded") {
-    CHECK(json::parse(R"({"a":{"b":"c"}})").has_value());
-    CHECK(json::parse(std::string(60, '[') + std::string(60, ']')).has_value());
-    CHECK(json::parse(std::string(100000, '[')).has_error());
-    CHECK(json::parse(std::string(65, '[') + std::string(65, ']')).has_error());
-    CHECK(json::parse(std::string_view("{}\0{", 4)).has_error());
-    CHECK(json::parse("{\"a\":\"\xff\"}").has_error());
-    CHECK(json::parse("").has_error());
 }

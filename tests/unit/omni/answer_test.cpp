@@ -1,6 +1,6 @@
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "omni/answer.hpp"
-#include "omni/request.hpp"
 
 #include <doctest/doctest.h>
 
@@ -37,9 +37,7 @@ Error error_after(std::string_view password, std::string_view body) {
 }
 
 std::string json_text(std::string_view text) {
-    SecretBytes out;
-    append_json_string(out, text);
-    return std::string(out.expose());
+    return json::Writer().value(text).str();
 }
 
 std::string message_body(std::string_view text) {

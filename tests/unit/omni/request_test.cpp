@@ -8,7 +8,6 @@
 
 using namespace oco;
 using namespace oco::omni;
-using namespace std::string_literals;
 
 namespace {
 
@@ -50,12 +49,6 @@ Update no_environment() {
 
 std::string body_of(const Update& update) {
     return std::string(update_request(id, update).body.expose());
-}
-
-std::string json_string(std::string_view text) {
-    SecretBytes out;
-    append_json_string(out, text);
-    return std::string(out.expose());
 }
 
 } // namespace
@@ -136,38 +129,6 @@ TEST_CASE("requests: method, path and headers") {
     // An id is one path segment, whatever it holds.
     CHECK(get_request("../x?y#z\r\n").target == "/api/v1/connections/..%2Fx%3Fy%23z%0D%0A");
     CHECK(update_request("a b", role("R")).target == "/api/v1/connections/a%20b");
-}
-
-TEST_CASE("JSON strings: only what must be escaped is") {
-    struct Case {
-        std::string text, json;
-    };
-
-    const std::vector<Case> cases = {
-        {"", R"("")"},
-        {"plain", R"("plain")"},
-        {"say \"hi\"", R"("say \"hi\"")"},
-        {"C:\\dir\\", R"("C:\\dir\\")"},
-        {"a/b", R"("a/b")"},
-        {"line\nline\r\n", R"("line\nline\r\n")"},
-        {"\t\b\f", R"("\t\b\f")"},
-        {"\x01\x1f", R"("\u0001\u001f")"},
-        {"\0x"s, R"("\u0000x")"},
-        {"\x0b\x1b[31m", R"("\u000b\u001b[31m")"},
-        {"\x7f", "\"\x7f\""},
-        {"p\xc3\xa4ssw\xc3\xb6rd", "\"p\xc3\xa4ssw\xc3\xb6rd\""},
-        {"\xe2\x80\xa8", "\"\xe2\x80\xa8\""},         // a line separator: legal in JSON
-        {"\xf0\x9f\x94\x91", "\"\xf0\x9f\x94\x91\""}, // beyond the BMP: no surrogates needed
-        {"</script>", R"("</script>")"},
-        {"$(x)`%n'", R"("$(x)`%n'")"},
-    };
-    for (const auto& [text, json] : cases) {
-        INFO(json);
-        CHECK(json_string(text) == json);
-        const auto parsed = json::parse(json);
-        REQUIRE(parsed.has_value());
-        CHECK(json::text_of(*parsed) == text);
-    }
 }
 
 TEST_CASE("update: every byte of a large credential survives the way") {
