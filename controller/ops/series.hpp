@@ -24,6 +24,16 @@ struct Description {
     std::vector<std::string> labels;
 };
 
+template<class T>
+auto build() {
+    if constexpr (std::is_same_v<T, prometheus::Counter>)
+        return prometheus::BuildCounter();
+    else if constexpr (std::is_same_v<T, prometheus::Gauge>)
+        return prometheus::BuildGauge();
+    else
+        return prometheus::BuildHistogram();
+}
+
 // T: prometheus::Counter, Gauge or Histogram. Finds a series by its label values without building
 // a map of labels each time, and forgets all series that share the first value.
 template<class T>
@@ -32,10 +42,7 @@ class Series {
     Series(prometheus::Registry& registry, Description description,
            std::vector<double> buckets = {})
         : labels_(std::move(description.labels)), buckets_(std::move(buckets)),
-          family_(prometheus::detail::Builder<T>()
-                      .Name(description.name)
-                      .Help(description.help)
-                      .Register(registry)) {}
+          family_(build<T>().Name(description.name).Help(description.help).Register(registry)) {}
 
     // Starts the series where there is none. One value for each label, in their order.
     T& at(std::initializer_list<std::string_view> values) {
