@@ -9,9 +9,12 @@
 namespace oco {
 namespace {
 
-constexpr std::string_view usage_head =
-    "Keeps the credentials and settings of Omni connections equal to what Kubernetes says.\n"
-    "Commands: run (the default), version";
+constexpr const char* purpose =
+    "Keeps the credentials and settings of Omni connections equal to what Kubernetes says.";
+constexpr const char* footer =
+    "Every flag can be given in the environment too: --log-level as "
+    "OMNI_CONNECTION_OPERATOR_LOG_LEVEL.\n"
+    "HTTPS_PROXY and NO_PROXY say how Omni and the Kubernetes API server are reached.";
 
 std::string env_name(std::string_view flag) {
     std::string name = "OMNI_CONNECTION_OPERATOR_";
@@ -34,36 +37,31 @@ void add_switch(CLI::App& app, const std::string& flag, bool& target, const std:
         ->default_str(target ? "true" : "false");
 }
 
-using Levels = std::vector<std::pair<std::string, log::Level>>;
-using Formats = std::vector<std::pair<std::string, log::Format>>;
-
-const Levels levels{{"trace", log::Level::trace},
-                    {"debug", log::Level::debug},
-                    {"info", log::Level::info},
-                    {"warn", log::Level::warn},
-                    {"error", log::Level::error}};
-const Formats formats{{"json", log::Format::json}, {"text", log::Format::text}};
-
-// One of a few words; the first spelling of `target`'s present value is its default.
 template<class T>
-void add_choice(CLI::App& app, const std::string& flag, T& target,
-                const std::vector<std::pair<std::string, T>>& choices) {
-    std::string words;
-    std::string preset;
-    for (const auto& [word, value] : choices) {
-        words += (words.empty() ? "" : ", ") + word;
-        if (value == target)
-            preset = word;
-    }
-    const auto take = [&target, &choices, flag, words](const std::string& text) {
-        const auto it = std::ranges::find(choices, text, &std::pair<std::string, T>::first);
-        if (it == choices.end())
-            throw CLI::ValidationError("--" + flag, "\"" + text + "\" is none of " + words);
-        target = it->second;
+using Choices = std::vector<std::pair<std::string, T>>;
+
+const Choices<log::Level> levels{{"trace", log::Level::trace},
+                                 {"debug", log::Level::debug},
+                                 {"info", log::Level::info},
+                                 {"warn", log::Level::warn},
+                                 {"error", log::Level::error}};
+const Choices<log::Format> formats{{"json", log::Format::json}, {"text", log::Format::text}};
+
+// One of a few words. Not CLI::CheckedTransformer, which takes their numbers as well.
+template<class T>
+void add_choice(CLI::App& app, const std::string& flag, T& target, const Choices<T>& choices,
+                const std::string& help) {
+    using Choice = std::pair<std::string, T>;
+    std::vector<std::string> words;
+    for (const auto& [word, value] : choices)
+        words.push_back(word);
+    const auto take = [&target, &choices](const std::string& word) {
+        target = std::ranges::find(choices, word, &Choice::first)->second;
     };
-    app.add_option_function<std::string>("--" + flag, take, words)
+    app.add_option_function<std::string>("--" + flag, take, help)
+        ->check(CLI::IsMember(words))
         ->envname(env_name(flag))
-        ->default_str(preset);
+        ->default_str(std::ranges::find(choices, target, &Choice::second)->first);
 }
 
 void declare(CLI::App& app, Options& out) {
@@ -88,42 +86,45 @@ void declare(CLI::App& app, Options& out) {
     add_switch(app, "dry-run", out.dry_run,
                "send nothing to Omni, write no status, make no Secret and take no Lease; a line in "
                "the log and an Event DryRun name the fields that would be sent");
-    add_choice(app, "log-level", out.log_level, levels);
-    add_choice(app, "log-format", out.log_format, formats);
+    add_choice(app, "log-level", out.log_level, levels, "the least severe lines that are written");
+    add_choice(app, "log-format", out.log_format, formats, "how lines are written");
 }
 
 } // namespace
 
 std::variant<Options, Exit> parse_options(int argc, const char* const* argv) {
-    std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
-    if (!arguments.empty() && (arguments[0] == "version" || arguments[0] == "--version")) {
-        const bool help =
-            arguments.size() > 1 && (arguments[1] == "--help" || arguments[1] == "-h");
-        if (arguments.size() > 1 && !help)
-            return Exit{.code = 2, .text = "version takes no arguments\n"};
-        return Exit{.text = help ? "Prints the version and the commit it was built from.\n"
-                                 : std::string("omni-connection-operator ") + version + " (" +
-                                       commit + ")\n"};
-    }
-    if (!arguments.empty() && arguments[0] == "run")
-        arguments.erase(arguments.begin());
-    if (!arguments.empty() && !arguments[0].starts_with("-"))
-        return Exit{.code = 2,
-                    .text = "unknown command \"" + arguments[0] +
-                            "\": commands are run and version; see --help\n"};
+    const std::string build =
+        std::string("omni-connection-operator ") + version + " (" + commit + ")";
     Options options;
-    CLI::App app{std::string(usage_head), "omni-connection-operator [run]"};
+    CLI::App app{purpose, "omni-connection-operator"};
+    app.require_subcommand(0, 1);
+    app.set_version_flag("--version", build, "Print the version and exit");
     declare(app, options);
+    // What follows `run` are the flags of the command that is the default, --help included.
+    app.add_subcommand("run", "Run the operator: the default")->fallthrough()->set_help_flag();
+    auto* version_command =
+        app.add_subcommand("version", "Print the version and the commit it was built from");
+    app.footer(footer); // of its help, and not of the commands'
+    // Before the flags' variables are read, which may be wrong.
+    version_command->parse_complete_callback([version_command, &build] {
+        if (version_command->remaining_size() == 0)
+            throw CLI::CallForVersion(build, 0);
+    });
     try {
-        std::ranges::reverse(arguments); // CLI11 takes them from the back
-        app.parse(std::move(arguments));
+        app.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
-        return Exit{.text = app.help() + "\nEvery flag can be given in the environment too: "
-                                         "--log-level as OMNI_CONNECTION_OPERATOR_LOG_LEVEL.\n"
-                                         "HTTPS_PROXY and NO_PROXY say how Omni and the Kubernetes "
-                                         "API server are reached.\n"};
+        return Exit{.text = version_command->parsed()
+                                ? app.help()
+                                : app.get_formatter()->make_help(&app, app.get_name(),
+                                                                 CLI::AppFormatMode::Normal)};
+    } catch (const CLI::CallForVersion& called) {
+        return Exit{.text = called.what() + std::string("\n")};
+    } catch (const CLI::ExtrasError& error) {
+        return Exit{.code = 2,
+                    .text = error.what() +
+                            std::string("; commands are run and version, flags are in --help\n")};
     } catch (const CLI::ParseError& error) {
-        return Exit{.code = 2, .text = std::string(error.what()) + "; see --help\n"};
+        return Exit{.code = 2, .text = error.what() + std::string("; see --help\n")};
     }
     return options;
 }
