@@ -10,16 +10,15 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/status.hpp>
 
 #include <array>
-#include <cstring>
 #include <exception>
 #include <utility>
-#include <vector>
 
 namespace oco::ops {
 
@@ -32,15 +31,9 @@ struct HttpConnection {
     HttpConnection(tcp::socket connected, std::size_t head_bytes)
         : socket(std::move(connected)), buffer(head_bytes) {}
 
-    void consume(std::size_t count) {
-        std::memmove(buffer.data(), buffer.data() + count, filled - count);
-        filled -= count;
-    }
-
     tcp::socket socket;
-    std::vector<char> buffer;
-    std::size_t filled = 0; // bytes in `buffer` that are not parsed yet
-    bool idle = true;       // nothing is lost when it is closed
+    boost::beast::flat_buffer buffer; // bytes that are not parsed yet
+    bool idle = true;                 // nothing is lost when it is closed
 };
 
 namespace {
@@ -82,26 +75,29 @@ std::string head_of(const Reply& reply, WallTime now, After after) {
     return head + "\r\n\r\n";
 }
 
-// At least one byte more in the buffer, which has room.
+// At least one byte more in the buffer, which has room. By Asio, and not by Beast's reads and
+// writes of messages: in Boost 1.81 those go on after a cancellation that comes between two of
+// their steps, and so after a deadline.
 asio::awaitable<Result<std::size_t>> read_more(HttpConnection& connection) {
-    const auto room = asio::buffer(connection.buffer) + connection.filled;
-    const auto [ec, size] = co_await connection.socket.async_read_some(room, use_tuple);
+    auto& buffer = connection.buffer;
+    const auto [ec, size] = co_await connection.socket.async_read_some(
+        buffer.prepare(buffer.max_size() - buffer.size()), use_tuple);
     if (ec)
         co_return io_error("read", ec);
-    connection.filled += size;
+    buffer.commit(size);
     co_return size;
 }
 
 // 0 once the whole request is there, else the status to refuse it with. It stops at the end of the
 // head: a request with a body is refused, not read.
 asio::awaitable<Result<int>> read_request(HttpConnection& connection, Parser& parser) {
+    auto& buffer = connection.buffer;
     std::size_t parsed = 0;
     while (!parser.is_done()) {
         error_code ec = http::error::need_more;
-        if (connection.filled > 0) {
-            const std::size_t used =
-                parser.put(asio::buffer(connection.buffer.data(), connection.filled), ec);
-            connection.consume(used);
+        if (buffer.size() > 0) {
+            const std::size_t used = parser.put(buffer.data(), ec);
+            buffer.consume(used);
             parsed += used;
         }
         if (ec && ec != http::error::need_more)
@@ -110,7 +106,7 @@ asio::awaitable<Result<int>> read_request(HttpConnection& connection, Parser& pa
             break;
         if (parser.is_header_done())
             co_return 413;
-        if (parsed + connection.filled >= connection.buffer.size())
+        if (parsed + buffer.size() >= buffer.max_size())
             co_return 431;
         if (const auto more = co_await read_more(connection); !more)
             co_return more.error();
@@ -135,7 +131,7 @@ asio::awaitable<Result<void>> say_goodbye(HttpConnection& connection) {
     error_code ignored;
     connection.socket.shutdown(tcp::socket::shutdown_send, ignored);
     for (int i = 0; i < reads; ++i) {
-        connection.filled = 0;
+        connection.buffer.clear();
         if (!co_await read_more(connection))
             break;
     }
@@ -272,7 +268,7 @@ asio::awaitable<void> HttpServer::serve(Connections::iterator connection) {
 asio::awaitable<void> HttpServer::serve_requests(Connections::iterator connection) {
     rt::Duration patience = limits_.request;
     for (;;) {
-        if (connection->filled == 0) {
+        if (connection->buffer.size() == 0) {
             connection->idle = true;
             connections_.splice(connections_.end(), connections_, connection);
             const auto first =

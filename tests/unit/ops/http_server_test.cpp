@@ -2,9 +2,13 @@
 #include "rt/deadline.hpp"
 #include "rt/system_runtime.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -197,6 +201,63 @@ TEST_CASE("http server: HEAD is GET without the body") {
     });
 }
 
+TEST_CASE("http server: the bytes of an answer") {
+    with_server([](rt::Runtime& runtime, std::uint16_t port) -> asio::awaitable<void> {
+        struct Case {
+            std::string request;
+            std::string status;
+            std::string fields;
+            std::string body;
+        };
+        const std::string length = "Content-Type: text/plain; charset=utf-8\r\nContent-Length: ";
+        const std::string end = "Connection: close\r\n";
+        const std::vector<Case> cases = {
+            {"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", "200 OK", length + "3\r\n" + end,
+             "ok\n"},
+            {"HEAD /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", "200 OK",
+             length + "3\r\n" + end, ""},
+            {"HEAD /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n", "404 Not Found",
+             length + "10\r\n" + end, ""},
+            {"PUT /healthz HTTP/1.0\r\nContent-Length: 0\r\n\r\n", "405 Method Not Allowed",
+             length + "19\r\nAllow: GET, HEAD\r\n" + end, "Method Not Allowed\n"},
+            {"HEAD / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", "413 Payload Too Large",
+             length + "18\r\n" + end, ""},
+            {"nonsense\r\n\r\n", "400 Bad Request", length + "12\r\n" + end, "Bad Request\n"},
+        };
+        for (const Case& c : cases) {
+            CAPTURE(c.request);
+            auto client = co_await Client::open(runtime, port);
+            co_await client.send(c.request);
+            auto all = co_await client.read_to_end();
+            const std::string start = "HTTP/1.1 " + c.status + "\r\nDate: ";
+            CHECK(starts_with(all, start));
+            all.erase(start.size(), std::string_view("Tue, 24 Nov 2026 20:24:51 GMT").size());
+            CHECK(all == start + "\r\n" + c.fields + "\r\n" + c.body);
+        }
+    });
+}
+
+TEST_CASE("http server: a peer that ends its side is answered what it has asked") {
+    with_server([](rt::Runtime& runtime, std::uint16_t port) -> asio::awaitable<void> {
+        for (const std::string request : {"", "GET /healthz HT", "GET /healthz HTTP/1.1\r\nA: b",
+                                          "GET /healthz HTTP/1.1\r\n\r\n"}) {
+            CAPTURE(request);
+            tcp::socket socket(runtime.executor());
+            const tcp::endpoint server(asio::ip::address_v4::loopback(), port);
+            co_await socket.async_connect(server, asio::use_awaitable);
+            co_await asio::async_write(socket, asio::buffer(request), asio::use_awaitable);
+            socket.shutdown(tcp::socket::shutdown_send);
+            std::string all;
+            const auto [ec, size] = co_await asio::async_read(socket, asio::dynamic_buffer(all),
+                                                              asio::as_tuple(asio::use_awaitable));
+            CHECK(ec == asio::error::eof);
+            const bool whole = request.ends_with("\r\n\r\n");
+            CHECK(starts_with(all, whole ? "HTTP/1.1 200 OK\r\n" : ""));
+            CHECK(all.empty() != whole);
+        }
+    });
+}
+
 TEST_CASE("http server: requests that arrive in pieces, or two at once") {
     with_server([](rt::Runtime& runtime, std::uint16_t port) -> asio::awaitable<void> {
         auto client = co_await Client::open(runtime, port);
@@ -269,12 +330,31 @@ TEST_CASE("http server: refuses what it does not serve, with an answer") {
     });
 }
 
-TEST_CASE("http server: a head of just under the limit passes") {
+TEST_CASE("http server: the limit of a head") {
     with_server([](rt::Runtime& runtime, std::uint16_t port) -> asio::awaitable<void> {
+        // The field alone, and the whole head, of so many bytes.
+        const auto head_of = [](std::size_t bytes) {
+            const std::string start = "GET /healthz HTTP/1.1\r\nA: ";
+            return start + std::string(bytes - start.size() - 4, 'x') + "\r\n\r\n";
+        };
         auto client = co_await Client::open(runtime, port);
-        const std::string start = "GET /healthz HTTP/1.1\r\nA: ";
-        co_await client.send(start + std::string(8191 - start.size() - 4, 'x') + "\r\n\r\n");
-        CHECK((co_await client.read_reply()).ends_with("ok\n"));
+        for (const std::size_t bytes : {8191, 8192, 100, 8192}) {
+            CAPTURE(bytes);
+            co_await client.send(head_of(bytes));
+            CHECK((co_await client.read_reply()).ends_with("ok\n"));
+        }
+        // Each request has the limit for itself, wherever it begins in what is read.
+        co_await client.send(head_of(5000) + head_of(8000) + head_of(5000));
+        for (int i = 0; i < 3; ++i)
+            CHECK((co_await client.read_reply()).ends_with("ok\n"));
+        co_await client.send(head_of(8193));
+        CHECK(starts_with(co_await client.read_to_end(),
+                          "HTTP/1.1 431 Request Header Fields Too Large\r\n"));
+        // Without an end in sight, too.
+        client = co_await Client::open(runtime, port);
+        co_await client.send(head_of(8193).substr(0, 8192));
+        CHECK(starts_with(co_await client.read_to_end(),
+                          "HTTP/1.1 431 Request Header Fields Too Large\r\n"));
     });
 }
 
