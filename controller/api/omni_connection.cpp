@@ -1,7 +1,5 @@
 #include "api/omni_connection.hpp"
 
-#include <utility>
-
 namespace oco::api {
 namespace {
 

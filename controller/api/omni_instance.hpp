@@ -4,6 +4,7 @@
 
 #include "kube/object.hpp"
 
+#include <map>
 #include <optional>
 #include <set>
 #include <vector>

@@ -2,9 +2,6 @@
 
 #include "base/text.hpp"
 
-#include <charconv>
-#include <cmath>
-
 namespace oco::log {
 namespace {
 
@@ -98,12 +95,6 @@ std::string text_line(Level level, std::string_view message, WallTime time,
 }
 
 } // namespace
-
-Value::Value(double number) : bare_(std::isfinite(number)) {
-    char text[32]; // the shortest form that reads back the same needs at most 24
-    const auto end = std::to_chars(std::begin(text), std::end(text), number).ptr;
-    text_.assign(text, end);
-}
 
 void configure(Settings new_settings) {
     settings() = std::move(new_settings);

@@ -6,7 +6,6 @@
 #include <concepts>
 #include <functional>
 #include <initializer_list>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,8 +30,6 @@ class Value {
     template<std::integral T>
         requires(!std::same_as<T, bool> && !std::same_as<T, char>)
     Value(T number) : text_(std::to_string(number)), bare_(true) {}
-
-    Value(double number);
 
     [[nodiscard]] const std::string& text() const { return text_; }
 

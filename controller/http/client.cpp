@@ -2,8 +2,6 @@
 
 #include "rt/deadline.hpp"
 
-#include <array>
-
 namespace oco::http {
 namespace {
 

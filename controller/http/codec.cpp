@@ -192,7 +192,6 @@ ResponseParser::ResponseParser(std::size_t body_limit, Encoding accepted)
 
 ResponseParser::~ResponseParser() = default;
 ResponseParser::ResponseParser(ResponseParser&&) noexcept = default;
-ResponseParser& ResponseParser::operator=(ResponseParser&&) noexcept = default;
 
 Result<void> ResponseParser::feed(std::string_view bytes) {
     auto& parser = impl_->parser;

@@ -21,7 +21,6 @@ class ResponseParser {
     explicit ResponseParser(std::size_t body_limit, Encoding accepted = Encoding::identity);
     ~ResponseParser();
     ResponseParser(ResponseParser&&) noexcept;
-    ResponseParser& operator=(ResponseParser&&) noexcept;
 
     // Takes the bytes; those of a next message (never asked for) are an error.
     Result<void> feed(std::string_view bytes);

@@ -63,8 +63,6 @@ struct Inflater::State {
 Inflater::Inflater(std::size_t limit) : state_(std::make_unique<State>(limit)) {}
 
 Inflater::~Inflater() = default;
-Inflater::Inflater(Inflater&&) noexcept = default;
-Inflater& Inflater::operator=(Inflater&&) noexcept = default;
 
 Result<void> Inflater::feed(std::string_view bytes, SecretBytes& out) {
     auto& [stream, chunk, limit, total, progress] = *state_;

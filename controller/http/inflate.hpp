@@ -15,8 +15,6 @@ class Inflater {
     // At most `limit` bytes come out in all; 0: no limit.
     explicit Inflater(std::size_t limit);
     ~Inflater();
-    Inflater(Inflater&&) noexcept;
-    Inflater& operator=(Inflater&&) noexcept;
 
     // Appends all that `bytes` yields so far. Errors: not gzip, damaged, beyond the limit, or
     // bytes after the end.

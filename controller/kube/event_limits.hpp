@@ -20,9 +20,7 @@ class EventLimits {
     // Whether `object` (its UID) may cause one more Event now. What it may not is counted.
     bool allow(const std::string& object, rt::TimePoint now);
 
-    // Since the last take_suppressed().
-    [[nodiscard]] std::size_t suppressed() const { return suppressed_; }
-
+    // Since this was last asked.
     std::size_t take_suppressed() { return std::exchange(suppressed_, 0); }
 
     [[nodiscard]] std::size_t objects() const { return buckets_.size(); }

@@ -4,8 +4,6 @@
 #include "kube/config_files.hpp"
 #include "rt/authority.hpp"
 
-#include <algorithm>
-
 namespace oco::kube {
 namespace {
 

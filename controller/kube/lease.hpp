@@ -18,7 +18,6 @@
 
 #include "kube/client.hpp"
 #include "kube/lease_view.hpp"
-#include "rt/event.hpp"
 
 #include <optional>
 #include <string>

@@ -6,7 +6,6 @@
 
 #include <compare>
 #include <functional>
-#include <map>
 #include <string>
 
 namespace oco::kube {
@@ -26,11 +25,6 @@ struct ObjectMeta {
     std::string resource_version; // opaque: compared for equality only
     std::int64_t generation = 0;
     WallTime created{};
-
-    // Two incarnations of a name are two objects.
-    [[nodiscard]] bool same_object(const ObjectMeta& other) const {
-        return key == other.key && uid == other.uid;
-    }
 };
 
 ObjectMeta decode_meta(const json::Value& object);

@@ -5,7 +5,6 @@
 #include "kube/object.hpp"
 
 #include <map>
-#include <optional>
 
 namespace oco::kube {
 

@@ -8,7 +8,6 @@
 #include "rt/event.hpp"
 
 #include <functional>
-#include <memory>
 #include <string>
 
 namespace oco::kube {

@@ -3,7 +3,6 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "http/retry_after.hpp"
-#include "omni/request.hpp"
 
 #include <charconv>
 #include <optional>

@@ -9,8 +9,6 @@
 #include "http/message.hpp"
 #include "omni/types.hpp"
 
-#include <chrono>
-
 namespace oco::omni {
 
 // What went out with a request, of which nothing may come back in a message. Not owned.

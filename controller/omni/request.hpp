@@ -3,7 +3,6 @@
 // Source: Omni API, "Update connection", "List connections", "Get connection", "Who am I".
 #pragma once
 
-#include "base/secret_bytes.hpp"
 #include "http/message.hpp"
 #include "omni/types.hpp"
 

@@ -1,8 +1,6 @@
 // Counters and histograms of the whole operator, and the page that Prometheus scrapes.
 #pragma once
 
-#include "base/time.hpp"
-#include "ops/exposition.hpp"
 #include "ops/snapshot.hpp"
 
 #include <functional>

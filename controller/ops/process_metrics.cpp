@@ -53,17 +53,17 @@ std::optional<ProcessStat> parse_process_stat(std::string_view text) {
     text.remove_prefix(command_end + 2);
     constexpr int first = 3; // proc(5) counts from 1: pid, (command), state, ...
     constexpr int last = 24;
-    std::array<std::string_view, last + 1> fields;
+    std::array<std::string_view, last + 1> columns;
     for (int i = first; i <= last; ++i) {
         const auto end = std::min(text.find_first_of(" \n"), text.size());
-        fields[static_cast<std::size_t>(i)] = text.substr(0, end);
+        columns[static_cast<std::size_t>(i)] = text.substr(0, end);
         text.remove_prefix(std::min(end + 1, text.size()));
     }
-    const auto user = parse_number(fields[14]);
-    const auto system = parse_number(fields[15]);
-    const auto start = parse_number(fields[22]);
-    const auto virtual_bytes = parse_number(fields[23]);
-    const auto resident = parse_number(fields[24]);
+    const auto user = parse_number(columns[14]);
+    const auto system = parse_number(columns[15]);
+    const auto start = parse_number(columns[22]);
+    const auto virtual_bytes = parse_number(columns[23]);
+    const auto resident = parse_number(columns[24]);
     if (!user || !system || !start || !virtual_bytes || !resident)
         return std::nullopt;
     return ProcessStat{.cpu_ticks = *user + *system,

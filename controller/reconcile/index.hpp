@@ -1,7 +1,7 @@
 // From what changed to the objects that use it.
 #pragma once
 
-#include "api/omni_connection.hpp"
+#include "kube/object.hpp"
 
 #include <set>
 #include <unordered_map>

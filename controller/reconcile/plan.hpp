@@ -8,8 +8,6 @@
 #include <map>
 #include <set>
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace oco::reconcile {
 

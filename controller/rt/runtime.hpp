@@ -10,7 +10,6 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>

@@ -17,7 +17,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
-#include <optional>
 #include <stdexcept>
 #include <sys/socket.h>
 

@@ -1,7 +1,5 @@
 #include "rt/tunnel.hpp"
 
-#include "rt/authority.hpp"
-
 #include <charconv>
 #include <optional>
 
