@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace oco::sim {
 namespace {
@@ -114,6 +115,8 @@ std::optional<KubeModel::Place> KubeModel::place_of(const std::string& path) {
 
 void KubeModel::request(HttpRequest request, ChannelPointer channel) {
     ++counts.requests;
+    if (on_request)
+        on_request(request);
     const std::string given = request.header("authorization");
     if (!tokens.empty() && (!given.starts_with("Bearer ") || !tokens.contains(given.substr(7))))
         return reply(channel, status_answer(401, "Unauthorized", "Unauthorized"));
@@ -181,10 +184,12 @@ void KubeModel::reply(const ChannelPointer& channel, const Answer& answer) {
         if (half)
             channel->finish();
     };
-    if (trouble.slowness == rt::Duration::zero())
+    const auto taken = std::exchange(trouble.next_answer_takes, rt::Duration::zero()) +
+                       dice_.duration(rt::Duration::zero(), trouble.slowness);
+    if (taken == rt::Duration::zero())
         deliver();
     else
-        time_.after(dice_.duration(rt::Duration::zero(), trouble.slowness), deliver);
+        time_.after(taken, deliver);
 }
 
 KubeModel::Answer KubeModel::status_answer(int code, std::string_view reason, std::string message) {

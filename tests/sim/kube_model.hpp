@@ -34,6 +34,7 @@ struct KubeTrouble {
     double watch_repeats = 0; // for each event: the last few come again
     rt::Duration slowness{};  // of each answer, at most
     rt::Duration watch_lag{}; // of each event, at most
+    rt::Duration next_answer_takes{}; // beyond slowness; only this one
 };
 
 enum class StreamingLists { offered, refused, unknown };
@@ -67,6 +68,8 @@ class KubeModel final : public Server {
     // As after a restart: no watch, no continue token.
     void restart();
 
+    // Told of each request as it comes.
+    std::function<void(const HttpRequest&)> on_request;
     // Told of each write that changed something, with the object as it is now.
     std::function<void(const std::string& plural, const bj::object&)> on_written;
 

@@ -2,6 +2,8 @@
 
 #include "wire.hpp"
 
+#include <utility>
+
 namespace oco::sim {
 namespace {
 
@@ -118,10 +120,12 @@ void OmniModel::answer(const ArrivalPointer& arrival, const emulator::Answer& an
         else
             await_delivery(arrival);
     };
-    if (trouble.slowness == rt::Duration::zero())
+    const auto taken = std::exchange(trouble.next_answer_takes, rt::Duration::zero()) +
+                       dice_.duration(rt::Duration::zero(), trouble.slowness);
+    if (taken == rt::Duration::zero())
         send();
     else
-        time_.after(dice_.duration(rt::Duration::zero(), trouble.slowness), send);
+        time_.after(taken, send);
 }
 
 void OmniModel::await_delivery(const ArrivalPointer& arrival) {

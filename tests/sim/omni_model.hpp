@@ -22,7 +22,8 @@ struct OmniTrouble {
     double reply_never = 0;  // done, and no answer comes
     double late = 0;      // no answer comes, and it is done up to a minute after the sender gave up
     double forbidden = 0; // 403 to a PATCH
-    rt::Duration slowness{}; // of each answer, at most
+    rt::Duration slowness{};          // of each answer, at most
+    rt::Duration next_answer_takes{}; // beyond that; only this one
 };
 
 class OmniModel final : public Server {

@@ -13,10 +13,20 @@
 namespace oco::sim {
 namespace {
 
-constexpr std::array numbers{&Report::faults,   &Report::rotations,     &Report::pushes,
-                             &Report::repeated, &Report::unknown,       &Report::lost,
-                             &Report::stale,    &Report::crashes,       &Report::leaders,
-                             &Report::relists,  &Report::kube_requests, &Report::omni_requests};
+constexpr std::array numbers{&Report::faults,
+                             &Report::deleted_instances,
+                             &Report::remade_instances,
+                             &Report::rotations,
+                             &Report::pushes,
+                             &Report::repeated,
+                             &Report::unknown,
+                             &Report::lost,
+                             &Report::stale,
+                             &Report::crashes,
+                             &Report::leaders,
+                             &Report::relists,
+                             &Report::kube_requests,
+                             &Report::omni_requests};
 
 // A report as a line: the seed, the hours, the numbers, and each complaint after a tab.
 std::string to_line(const Report& report) {
@@ -173,8 +183,9 @@ std::string summary(const std::vector<Report>& reports) {
     std::ostringstream out;
     out << reports.size() << " seeds, " << static_cast<std::uint64_t>(sum.virtual_hours)
         << " virtual hours, " << sum.faults << " faults, " << sum.crashes << " crashes, "
-        << sum.leaders << " leaders, " << sum.relists << " lists, " << sum.rotations
-        << " rotations: " << sum.pushes << " pushes, of them " << sum.unknown
+        << sum.deleted_instances << " instances deleted, " << sum.remade_instances
+        << " made again, " << sum.leaders << " leaders, " << sum.relists << " lists, "
+        << sum.rotations << " rotations: " << sum.pushes << " pushes, of them " << sum.unknown
         << " without an answer and " << sum.repeated << " repeated for a reason; lost " << sum.lost
         << ", stale " << sum.stale << ", failed seeds " << failed;
     return out.str();

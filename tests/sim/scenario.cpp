@@ -22,6 +22,10 @@ constexpr rt::Duration silence = minutes(5);
 constexpr int least_faults = 20;
 constexpr int most_faults = 32;
 
+bool says_ready(const std::string& status) {
+    return status.find(R"("type":"Ready","status":"True")") != std::string::npos;
+}
+
 class Scenario {
   public:
     Scenario(std::uint64_t seed, std::function<void(const std::string&)> trace)
@@ -54,6 +58,7 @@ class Scenario {
     void listen_to_log();
     void follow_lease();
     void follow_omni();
+    void follow_key();
     void add_replicas();
     void plan_faults();
     void plan_changes();
@@ -125,9 +130,14 @@ void Scenario::follow_omni() {
                 arrival->request.target.size() > 40 ? arrival->request.target.size() - 4 : 0) +
             " " + arrival->request.body.substr(0, 60));
         const auto way = 2 * network_.quality(std::string(omni_host)).most_delay;
-        if (const Push push = push_of(arrival->request); !push.value.empty())
+        if (const Push push = push_of(arrival->request); !push.value.empty()) {
             credential_arrived(stage_, arrival->client, push.value);
-        ledger_.arrived(arrival, world_.omni, world_.limit, way + milliseconds(100));
+            instance_used(stage_, Use::push);
+        } else if (arrival->request.target.starts_with("/api/v1/connections?") ||
+                   arrival->request.target == "/api/v1/connections") {
+            instance_used(stage_, Use::list);
+        }
+        ledger_.arrived(arrival, world_.omni, world_.instance.limit(), way + milliseconds(100));
     };
     world_.omni.on_settled = [this](const OmniModel::ArrivalPointer& arrival) {
         if (arrival->request.method == "PATCH")
@@ -135,6 +145,15 @@ void Scenario::follow_omni() {
                 (arrival->fate == OmniModel::Fate::unknown ? ", which its client has not learnt"
                                                            : ""));
         ledger_.settled(arrival);
+    };
+}
+
+void Scenario::follow_key() {
+    world_.kube.on_request = [this](const HttpRequest& request) {
+        if (request.method == "GET" && request.path == "/api/v1/namespaces/" +
+                                                           std::string(instance_namespace) +
+                                                           "/secrets/" + world_.instance.secret())
+            instance_used(stage_, Use::token_read);
     };
 }
 
@@ -205,6 +224,12 @@ void Scenario::advance(rt::TimePoint until) {
 // What is not as it should be, long after the last change.
 std::vector<std::string> Scenario::unfinished() const {
     std::vector<std::string> out;
+    const auto* instance = world_.kube.find("omniinstances", std::string(instance_namespace),
+                                            std::string(instance_name));
+    if (instance == nullptr)
+        return {"there is no OmniInstance"};
+    if (const auto status = bj::serialize(instance->at("status")); !says_ready(status))
+        out.push_back("the OmniInstance is not Ready; status " + status);
     for (const auto& object : world_.objects()) {
         const auto* kube = world_.kube.find("omniconnections", object.ns, object.name);
         const std::string status = bj::serialize(kube->at("status"));
@@ -213,7 +238,7 @@ std::vector<std::string> Scenario::unfinished() const {
         const auto miss = [&](const std::string& what) {
             out.push_back(object.name + ": " + what + "; status " + status);
         };
-        if (status.find(R"("type":"Ready","status":"True")") == std::string::npos)
+        if (!says_ready(status))
             miss("not Ready");
         if (kube->at("status").at("observedGeneration") != kube->at("metadata").at("generation"))
             miss("the status is of an older generation");
@@ -277,6 +302,7 @@ Report Scenario::run() {
     listen_to_log();
     follow_lease();
     follow_omni();
+    follow_key();
     add_replicas();
     plan_faults();
     plan_changes();
@@ -299,6 +325,8 @@ Report Scenario::run() {
         std::chrono::duration<double, std::ratio<3600>>(time_.now() - begin_).count();
     end_all();
     log::configure({});
+    report_.deleted_instances = world_.instance.counts.deleted;
+    report_.remade_instances = world_.instance.counts.made_again;
     report_.rotations = world_.rotations;
     report_.pushes = ledger_.figures.pushes;
     report_.repeated = ledger_.figures.repeated;

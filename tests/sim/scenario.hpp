@@ -14,6 +14,8 @@ struct Report {
     std::vector<std::string> complaints; // empty: all is well
     double virtual_hours = 0;
     std::uint64_t faults = 0;
+    std::uint64_t deleted_instances = 0;
+    std::uint64_t remade_instances = 0;
     std::uint64_t rotations = 0;
     std::uint64_t pushes = 0;
     std::uint64_t repeated = 0;

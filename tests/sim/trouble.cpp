@@ -54,6 +54,14 @@ void quick_link(Stage& stage, const std::string& host) {
     stage.network.quality(host).most_delay = LinkQuality().most_delay;
 }
 
+// Made again at once, so that one look sees only another object, or a while later.
+void lose_instance(Stage& stage) {
+    stage.world.instance.remove();
+    stage.time.after(stage.dice.chance(0.4) ? rt::Duration::zero()
+                                            : stage.dice.duration({}, seconds(20)),
+                     [&stage] { stage.world.instance.make_somehow(); });
+}
+
 constexpr Fault faults[] = {
     // --- Kubernetes
     at_kube<&KubeTrouble::error_before>("kube: errors, nothing done"),
@@ -191,10 +199,33 @@ constexpr Fault faults[] = {
              s.network.silence(omni);
          }},
     {.name = "omni: key revoked",
-     .begin = [](Stage& s) { s.world.revoke_key(); },
+     .begin = [](Stage& s) { s.world.instance.revoke_key(); },
      .end =
          [](Stage& s) {
-             s.world.restore_key();
+             s.world.instance.restore_key();
+         }},
+    // --- the OmniInstance
+    {.name = "instance deleted",
+     .begin = [](Stage& s) { s.world.instance.remove(); },
+     .end =
+         [](Stage& s) {
+             s.world.instance.make_somehow();
+         }},
+    {.name = "instance deleted and made again", .begin = lose_instance},
+    {.name = "instance deleted while a credential is sent",
+     .begin =
+         [](Stage& s) {
+             s.loses_instance_in = Use::push;
+         }},
+    {.name = "instance deleted while the list is read",
+     .begin =
+         [](Stage& s) {
+             s.loses_instance_in = Use::list;
+         }},
+    {.name = "instance deleted while its key is read",
+     .begin =
+         [](Stage& s) {
+             s.loses_instance_in = Use::token_read;
          }},
     // --- the operator
     {.name = "crash",
@@ -248,6 +279,18 @@ void credential_arrived(Stage& stage, const std::string& client, const std::stri
                 crash(stage, *replica);
         stage.world.turn_back(value);
     });
+}
+
+void instance_used(Stage& stage, Use use) {
+    if (stage.loses_instance_in != use)
+        return;
+    stage.loses_instance_in = Use::none;
+    const auto taken = stage.dice.duration(seconds(1), seconds(9));
+    if (use == Use::token_read)
+        stage.world.kube.trouble.next_answer_takes = taken;
+    else
+        stage.world.omni.trouble.next_answer_takes = taken;
+    stage.time.after(stage.dice.duration({}, seconds(1)), [&stage] { lose_instance(stage); });
 }
 
 void crash(Stage& stage, Replica& replica) {

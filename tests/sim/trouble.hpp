@@ -10,6 +10,9 @@
 
 namespace oco::sim {
 
+// When the OmniInstance is in use.
+enum class Use { none, push, list, token_read };
+
 // What a fault may touch.
 struct Stage {
     test::SimRuntime& time;
@@ -22,6 +25,8 @@ struct Stage {
     bool kills_next_sender = false;
     // The next credential is carried out late, and the Secret changes before.
     bool delays_next_credential = false;
+    // The OmniInstance is deleted as this begins, which takes a while.
+    Use loses_instance_in = Use::none;
 };
 
 struct Fault {
@@ -35,6 +40,9 @@ std::span<const Fault> all_faults();
 
 // A credential has arrived at Omni.
 void credential_arrived(Stage& stage, const std::string& client, const std::string& value);
+
+// The OmniInstance is being used in this way from now on.
+void instance_used(Stage& stage, Use use);
 
 // Kills a replica; it is started again a little later.
 void crash(Stage& stage, Replica& replica);

@@ -15,6 +15,11 @@ std::pair<std::string, std::string> split(const std::string& key) {
     return {key.substr(0, slash), key.substr(slash + 1)};
 }
 
+int choose_limit(Dice& dice) {
+    constexpr int limits[] = {60, 30, 300, 8};
+    return dice.pick(limits);
+}
+
 } // namespace
 
 emulator::Seed World::make_content(std::uint64_t seed) {
@@ -33,11 +38,9 @@ emulator::Seed World::make_content(std::uint64_t seed) {
 
 World::World(test::SimRuntime& time, Network& network, std::uint64_t seed, Ledger& ledger)
     : kube(time, seed), omni(time, seed, make_content(seed)), time_(time), ledger_(ledger),
-      dice_(seed, "users") {
+      dice_(seed, "users"), instance(time, kube, omni, seed, choose_limit(dice_)) {
     network.listen(std::string("kubernetes"), kube);
     network.listen(std::string(omni_host), omni);
-    constexpr int limits[] = {60, 30, 300, 8};
-    limit = limits[dice_.index(4)];
     kube.page_limit = dice_.chance(0.5) ? 2 : 500;
     constexpr StreamingLists kinds[] = {StreamingLists::offered, StreamingLists::offered,
                                         StreamingLists::refused, StreamingLists::unknown};
@@ -46,13 +49,6 @@ World::World(test::SimRuntime& time, Network& network, std::uint64_t seed, Ledge
     for (const char* ns : {"operator", "team-a", "team-b"})
         kube.apply("namespaces", "", ns,
                    {{"metadata", bj::object{{"labels", bj::object{{"team", ns}}}}}});
-    restore_key();
-    kube.apply("omniinstances", "team-a", "omni",
-               {{"spec",
-                 bj::object{{"baseURL", "http://" + std::string(omni_host)}, // TLS is not simulated
-                            {"apiTokenSecretRef", bj::object{{"name", "key"}, {"key", "token"}}},
-                            {"rateLimit", bj::object{{"requestsPerMinute", limit}}},
-                            {"allowedNamespaces", bj::object{{"from", "All"}}}}}});
     const int count = dice_.number(2, most_connections);
     for (int number = 0; number < count; ++number) {
         ManagedObject object{.ns = dice_.chance(0.7) ? "team-a" : "team-b",
@@ -63,7 +59,8 @@ World::World(test::SimRuntime& time, Network& network, std::uint64_t seed, Ledge
                                                     : std::string(),
                              .secret = {},
                              .spec = {}};
-        object.spec["instanceRef"] = bj::object{{"name", "omni"}, {"namespace", "team-a"}};
+        object.spec["instanceRef"] =
+            bj::object{{"name", instance_name}, {"namespace", instance_namespace}};
         if (object.connection_name.empty())
             object.spec["connectionID"] = object.connection_id;
         else
@@ -116,11 +113,6 @@ void World::rotate(const std::string& secret) {
     write_secret(secret, new_value("password"));
 }
 
-void World::write_key() {
-    kube.apply("secrets", "team-a", "key",
-               {{"type", "Opaque"}, {"data", bj::object{{"token", base64::encode(key_)}}}});
-}
-
 void World::retire_one() {
     if (objects_.size() < 2)
         return;
@@ -151,16 +143,6 @@ void World::rotate_retired() {
     for (const auto& object : retired_)
         if (!object.secret.empty())
             rotate(object.secret);
-}
-
-void World::revoke_key() {
-    omni.content().set_tokens({{.text = new_value("other")}});
-}
-
-void World::restore_key() {
-    key_ = new_value("key");
-    omni.content().set_tokens({{.text = key_}});
-    write_key();
 }
 
 void World::rotate_kube_token() {
@@ -286,11 +268,12 @@ std::string World::act() {
         rotate(dice_.chance(0.5) ? "team-b/unrelated-1" : "team-b/unrelated-2");
         return "an unrelated Secret";
     }
-    restore_key();
+    instance.restore_key();
     return "key for Omni rotated";
 }
 
 void World::calm_down() {
+    instance.make();
     for (auto& object : objects_)
         if (object.spec.erase("suspend") != 0)
             apply_spec(object);

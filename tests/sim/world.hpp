@@ -1,6 +1,7 @@
 // The simulated world before anything happens in it, and what its users do to it.
 #pragma once
 
+#include "instance.hpp"
 #include "kube_model.hpp"
 #include "ledger.hpp"
 #include "omni_model.hpp"
@@ -9,8 +10,6 @@
 #include <vector>
 
 namespace oco::sim {
-
-inline constexpr std::string_view omni_host = "acme.omniapp.co";
 
 // An OmniConnection as its users see it.
 struct ManagedObject {
@@ -28,7 +27,6 @@ class World {
 
     KubeModel kube;
     OmniModel omni;
-    int limit = 60; // requests per minute of the key
 
     // One change by a user, and what it was.
     std::string act();
@@ -50,8 +48,6 @@ class World {
     void turn_over(const std::string& value);
     // New values for what nobody may send any more.
     void rotate_retired();
-    void revoke_key();
-    void restore_key();
 
     std::uint64_t rotations = 0;
 
@@ -62,7 +58,6 @@ class World {
     void create(const ManagedObject& object);
     void rotate(const std::string& secret);
     void write_secret(const std::string& secret, const std::string& value);
-    void write_key();
     void annotate(const ManagedObject& object, const std::string& name);
     void excuse_users_of(const std::string& secret);
     std::string change_role(ManagedObject& object);
@@ -76,12 +71,16 @@ class World {
     test::SimRuntime& time_;
     Ledger& ledger_;
     Dice dice_;
+
+  public:
+    ManagedInstance instance;
+
+  private:
     std::vector<ManagedObject> objects_;
     std::vector<ManagedObject> retired_;
     std::map<std::string, std::string> values_;   // by Secret, "namespace/name"
     std::map<std::string, std::string> previous_; // the same, before the last change
     std::string kube_token_;
-    std::string key_; // for Omni
     std::uint64_t made_ = 0;
     int notes_ = 0;
 };
