@@ -9,6 +9,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <cassert>
+#include <utility>
 
 namespace oco::rt {
 namespace {
@@ -63,7 +64,8 @@ void TaskGroup::finish(Tasks::iterator task, const std::exception_ptr& failure) 
 }
 
 void TaskGroup::cancel() {
-    cancelled_ = true;
+    if (std::exchange(cancelled_, true))
+        return;
     // Emitting may end a task at once, which takes it out of the list.
     for (auto it = tasks_.begin(); it != tasks_.end();) {
         const auto current = it++;

@@ -26,6 +26,8 @@ class TaskGroup {
 
     // No-op once cancelled.
     void spawn(asio::awaitable<void> task);
+    // Once: a task that tidies up after it was cancelled, and joins its own tasks, is not cut
+    // short.
     void cancel();
     // Until all tasks have ended.
     asio::awaitable<void> join();
