@@ -59,7 +59,7 @@ class Store {
 template<class T>
 class StoreFeed final : public WatchSink {
   public:
-    // `keep` may be empty: all. It must not turn from true to false for an object that is there.
+    // `keep` may be empty: all. What is in the store is kept up to date in any case.
     StoreFeed(Store<T>& store, std::string ns, std::function<bool(const ObjectKey&)> keep = {})
         : store_(store), ns_(std::move(ns)), keep_(std::move(keep)) {}
 
@@ -85,7 +85,9 @@ class StoreFeed final : public WatchSink {
     }
 
     void changed(const json::Value& object) override {
-        if (auto decoded = T::decode(object); wanted(decoded.meta.key))
+        // Once nobody wants it, somebody may again, and then must not find it as it was.
+        if (auto decoded = T::decode(object);
+            wanted(decoded.meta.key) || store_.get(decoded.meta.key))
             store_.put(std::move(decoded));
     }
 

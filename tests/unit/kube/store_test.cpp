@@ -95,3 +95,20 @@ TEST_CASE("a feed of one namespace leaves the others alone, and keeps what is wa
     a.list_ends();
     CHECK(store.objects().size() == 1);
 }
+
+TEST_CASE("what nobody wants any more is up to date when somebody wants it again") {
+    bool wanted = true;
+    Store<SecretMeta> store{[](const auto&, const auto&) {
+    }};
+    StoreFeed<SecretMeta> feed(store, "", [&wanted](const ObjectKey&) { return wanted; });
+    feed.changed(object("one", "1"));
+    wanted = false;
+    feed.changed(object("one", "2"));
+    feed.changed(object("two", "3"));
+    wanted = true;
+    const auto known = store.get({.ns = "a", .name = "one"});
+    CHECK((known == nullptr || known->meta.resource_version == "2"));
+    CHECK(store.get({.ns = "a", .name = "two"}) == nullptr);
+    feed.deleted(object("one", "4"));
+    CHECK(store.get({.ns = "a", .name = "one"}) == nullptr);
+}
