@@ -141,10 +141,16 @@ asio::awaitable<Result<void>> Watcher::follow() {
     machine_.opened();
     if (machine_.state() == WatchMachine::State::watching)
         trouble_.clear();
+
+    struct Opened { // also when this is cancelled
+        http::ResponseStream*& open;
+
+        ~Opened() { open = nullptr; }
+    } const opened{open_};
+
     open_ = stream->get();
     const auto began = runtime_.now();
     auto done = co_await read_stream(**stream);
-    open_ = nullptr;
     co_return done ? machine_.ended(runtime_.now() - began) : done;
 }
 
