@@ -18,9 +18,9 @@ constexpr rt::Duration overdue_repush_interval = std::chrono::minutes(1);
 
 } // namespace
 
-Attempt::Attempt(ConnectionReconciler& owner, Object object, Memory& memory)
-    : owner_(owner), services_(owner.services_), object_(std::move(object)), memory_(memory),
-      status_(memory.status) {}
+Attempt::Attempt(ConnectionReconciler& owner, Object object, std::shared_ptr<Memory> memory)
+    : owner_(owner), services_(owner.services_), object_(std::move(object)),
+      held_memory_(std::move(memory)), status_(memory_.status) {}
 
 asio::awaitable<Outcome> Attempt::run() {
     if (memory_.generation != object_->meta.generation) {
@@ -95,8 +95,8 @@ Attempt::Step Attempt::check_suspension() {
 }
 
 bool Attempt::find_instance_state() {
-    instance_state_ = owner_.instances_.find(object_->instance);
-    return instance_state_ != nullptr && instance_state_->uid == instance_->meta.uid &&
+    instance_state_ = owner_.instances_.view(object_->instance);
+    return instance_state_ && instance_state_->uid == instance_->meta.uid &&
            instance_state_->generation == instance_->meta.generation;
 }
 
@@ -110,8 +110,7 @@ bool Attempt::overtaken() {
     return !same(object_, owner_.world_.connections.get(object_->meta.key)) ||
            !same(instance_, owner_.world_.instances.get(object_->instance)) ||
            !find_instance_state() || std::ranges::any_of(held_, [&](Field field) {
-               const ObjectKey* holder = owner_.world_.claims.holder(target_, field);
-               return holder == nullptr || *holder != object_->meta.key;
+               return owner_.world_.claims.holder(target_, field) != object_->meta.key;
            });
 }
 
@@ -209,8 +208,8 @@ Attempt::Step Attempt::find_target() {
 void Attempt::find_holdings() {
     owner_.hooks_.claim(*object_, target_); // a name may have been resolved just now
     for (const Field field : managed_fields(*object_)) {
-        const ObjectKey* holder = owner_.world_.claims.holder(target_, field);
-        if (holder == nullptr || *holder == object_->meta.key) {
+        const auto holder = owner_.world_.claims.holder(target_, field);
+        if (!holder || *holder == object_->meta.key) {
             held_.insert(field);
             continue;
         }
@@ -245,7 +244,7 @@ Attempt::Step Attempt::check_patience() {
         memory_.key_refused_at.reset();
     }
     if (memory_.key_refused_at) {
-        if (!(instance_state_->accepted_at() >= memory_.key_refused_at))
+        if (!(instance_state_->accepted_at >= memory_.key_refused_at))
             return momentary("Omni refused; the key is being checked");
         memory_.failure = outcome(reason::forbidden,
                                   "the key is good, but may not change this connection; give it "
@@ -286,11 +285,15 @@ Outcome Attempt::conclude() {
     return result;
 }
 
-Outcome Attempt::in_step() {
+void Attempt::nothing_waits() {
     memory_.pending_since.reset();
     memory_.told.clear();
     memory_.failures = 0;
     memory_.next_attempt.reset();
+}
+
+Outcome Attempt::in_step() {
+    nothing_waits();
     if (!memory_.settling.empty())
         return outcome(reason::progressing, "sent; it is sent once more, since an earlier attempt "
                                             "went unanswered and may still arrive");

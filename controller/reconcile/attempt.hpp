@@ -28,7 +28,7 @@ class Attempt {
     using Object = std::shared_ptr<const api::OmniConnection>;
     using Step = std::optional<Outcome>; // nullopt: go on
 
-    Attempt(ConnectionReconciler& owner, Object object, Memory& memory);
+    Attempt(ConnectionReconciler& owner, Object object, std::shared_ptr<Memory> memory);
 
     asio::awaitable<Outcome> run();
 
@@ -39,7 +39,8 @@ class Attempt {
     [[nodiscard]] const std::shared_ptr<Account>& waits_at() const { return waits_at_; }
 
   private:
-    // Takes the instance's state anew: false while it is not that of the present spec.
+    // Takes the instance's state anew: false while it is not that of the present spec, or when the
+    // instance is gone.
     [[nodiscard]] bool find_instance_state();
     [[nodiscard]] bool overtaken();
     [[nodiscard]] Outcome begin_anew() const;
@@ -86,6 +87,7 @@ class Attempt {
     void announce_accepted(omni::Field field);
     void note_accepted(const FieldSet& fields);
     Outcome after_accepted(const FieldSet& fields);
+    Outcome all_accepted();
     Outcome note_failed(const FieldSet& fields, const Error& error);
     Outcome note_refused(const FieldSet& fields, const Error& error);
     Outcome retry_later(Outcome why, std::optional<std::chrono::seconds> at_least = {});
@@ -94,6 +96,7 @@ class Attempt {
     Outcome queued();
     Outcome conclude();
     Outcome in_step();
+    void nothing_waits();
     [[nodiscard]] std::optional<rt::TimePoint> next_repush() const;
 
     [[nodiscard]] std::string attempt_signature() const;
@@ -101,11 +104,12 @@ class Attempt {
     ConnectionReconciler& owner_;
     Services& services_;
     Object object_;
-    Memory& memory_;
+    const std::shared_ptr<Memory> held_memory_;
+    Memory& memory_ = *held_memory_;
     api::OmniConnection::Status status_;
 
     std::shared_ptr<const api::OmniInstance> instance_;
-    const InstanceState* instance_state_ = nullptr;
+    std::optional<InstanceView> instance_state_; // as find_instance_state() last found it
     api::Target target_;
     FieldSet held_;    // managed by this object and held against other objects
     Digests digests_;  // of the wanted values

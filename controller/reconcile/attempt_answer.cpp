@@ -139,7 +139,7 @@ Outcome Attempt::after_accepted(const FieldSet& fields) {
     for (const Field field : fields)
         pending_.erase(field);
     if (pending_.empty())
-        return conclude();
+        return all_accepted();
     const Choice rest = choose(pending_, digests_, memory_.refusals);
     if (rest.send.empty()) {
         status_.rejected = api::Rejected{.generation = object_->meta.generation,
@@ -149,6 +149,15 @@ Outcome Attempt::after_accepted(const FieldSet& fields) {
     Outcome more = momentary("sending the other fields");
     more.again = services_.runtime.now();
     return more;
+}
+
+// What was accepted stays; but what is told of the object depends on the instance, which may have
+// changed while Omni answered, or be gone.
+Outcome Attempt::all_accepted() {
+    if (find_instance_state())
+        return conclude();
+    nothing_waits();
+    return begin_anew();
 }
 
 // The server may ask for more patience than our own.
@@ -179,7 +188,7 @@ Outcome Attempt::note_failed(const FieldSet& fields, const Error& error) {
     case ErrorClass::forbidden: {
         memory_.key_refused_at = now;
         memory_.key_refused_message = error.message;
-        owner_.instances_.doubt_key(instance_->meta.key, error);
+        owner_.instances_.doubt_key(instance_->meta.key, *instance_state_->session->account, error);
         return momentary("Omni refused; the key is being checked");
     }
     case ErrorClass::not_found:

@@ -20,7 +20,7 @@ std::string_view shown(Field field) {
 
 // A name is looked up once, and pinned: what it means in Omni may change hands.
 Attempt::Step Attempt::resolve_name() {
-    const Directory& directory = instance_state_->directory();
+    const Directory& directory = *instance_state_->directory;
     if (directory.refused)
         return outcome(reason::forbidden, "the key may not list connections, so that "
                                           "spec.connectionName cannot be resolved; use "
@@ -52,7 +52,7 @@ void Attempt::want_list(rt::TimePoint since, work::Errand errand) {
 // Only another list can change the outcome: one is read now and then.
 Outcome Attempt::until_listed_otherwise(Outcome outcome) {
     const auto now = services_.runtime.now();
-    const auto next = instance_state_->directory().asked_at.value_or(now) + slow_probe_interval;
+    const auto next = instance_state_->directory->asked_at.value_or(now) + slow_probe_interval;
     if (now >= next)
         want_list(next, work::Errand::lookup);
     outcome.again = std::max(next, now + reread_patience);
@@ -64,7 +64,7 @@ Attempt::Step Attempt::look_up_connection() {
     if (!instance_state_->usable)
         return instance_not_ready();
     const auto now = services_.runtime.now();
-    const auto& asked_at = instance_state_->directory().asked_at;
+    const auto& asked_at = instance_state_->directory->asked_at;
     if (!memory_.lookup_since || !asked_at || *asked_at < *memory_.lookup_since) {
         if (!memory_.lookup_since) {
             memory_.lookup_since = now;
@@ -88,7 +88,7 @@ Outcome Attempt::await_list(std::string message) const {
 
 // Whether the connection is there, by the list, and its dialect.
 Attempt::Step Attempt::check_listing() {
-    const Directory& directory = instance_state_->directory();
+    const Directory& directory = *instance_state_->directory;
     const auto listed = directory.by_id.find(target_.connection_id);
     const bool known = listed != directory.by_id.end();
     const bool present = known && !listed->second.deleted;
@@ -127,7 +127,7 @@ bool Attempt::has_settings() const {
 
 // Settings that others have changed in Omni become pending.
 void Attempt::judge_drift() {
-    const Directory& directory = instance_state_->directory();
+    const Directory& directory = *instance_state_->directory;
     const auto listed = directory.by_id.find(target_.connection_id);
     const bool wanted = object_->drift_check_interval.count() > 0 || memory_.requested_at;
     if (!wanted || listed == directory.by_id.end() || listed->second.deleted)
@@ -144,7 +144,7 @@ void Attempt::judge_drift() {
 void Attempt::judge_drift_of(Field field, bool differs) {
     if (pending_.contains(field) || !holds(status_.applied, field))
         return; // it is sent in any case
-    const auto judged = memory_.drift.judge(field, differs, *instance_state_->directory().asked_at);
+    const auto judged = memory_.drift.judge(field, differs, *instance_state_->directory->asked_at);
     if (judged.finding == Drift::Finding::differs)
         pending_.insert(field);
     if (!judged.news || !differs)
@@ -163,7 +163,7 @@ std::optional<rt::TimePoint> Attempt::next_drift_check() {
     if (object_->drift_check_interval.count() == 0 || !has_settings())
         return std::nullopt;
     const auto now = services_.runtime.now();
-    const auto& asked_at = instance_state_->directory().asked_at;
+    const auto& asked_at = instance_state_->directory->asked_at;
     const auto due = asked_at.value_or(now) + object_->drift_check_interval;
     if (due > now)
         return due;
@@ -173,7 +173,7 @@ std::optional<rt::TimePoint> Attempt::next_drift_check() {
 
 // Somebody asked for a reconcile: that includes a list which is read from then on.
 Attempt::Step Attempt::check_request() {
-    const Directory& directory = instance_state_->directory();
+    const Directory& directory = *instance_state_->directory;
     if (!memory_.requested_at)
         return std::nullopt;
     if (!instance_state_->usable || directory.refused ||

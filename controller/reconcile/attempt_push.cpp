@@ -114,7 +114,7 @@ asio::awaitable<Outcome> Attempt::push() {
         waiting.again = services_.runtime.now() + silent_for;
         co_return waiting;
     }
-    GrantedRequest request(services_, gate, *grant, instance_->meta.key);
+    GrantedRequest request(services_, session->account, *grant, instance_->meta.key);
     const FieldSet fields = choice_;
     const FieldSet unknown_before = memory_.unknown;
     memory_.unknown.insert(fields.begin(), fields.end());

@@ -39,14 +39,14 @@ std::vector<ObjectKey> Claims::set(const ObjectKey& key, Claim claim) {
     return {touched.begin(), touched.end()};
 }
 
-const ObjectKey* Claims::holder(const Target& target, omni::Field field) const {
+std::optional<ObjectKey> Claims::holder(const Target& target, omni::Field field) const {
     const auto orders = by_target_.find(target);
     if (orders == by_target_.end())
-        return nullptr;
+        return std::nullopt;
     for (const auto& [order, fields] : orders->second)
         if (fields.contains(field))
-            return &order.second;
-    return nullptr;
+            return order.second;
+    return std::nullopt;
 }
 
 std::vector<ObjectKey> Claims::claimants(const Target& target) const {

@@ -4,6 +4,7 @@
 #include "api/omni_connection.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -31,8 +32,8 @@ class Claims {
 
     std::vector<ObjectKey> erase(const ObjectKey& key) { return set(key, {}); }
 
-    // The holder of a field; null when nobody claims it.
-    [[nodiscard]] const ObjectKey* holder(const Target& target, omni::Field field) const;
+    // The holder of a field; nullopt when nobody claims it.
+    [[nodiscard]] std::optional<ObjectKey> holder(const Target& target, omni::Field field) const;
     // The objects that claim anything of it.
     [[nodiscard]] std::vector<ObjectKey> claimants(const Target& target) const;
 

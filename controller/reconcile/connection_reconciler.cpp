@@ -45,8 +45,8 @@ api::Target ConnectionReconciler::target_of(const api::OmniConnection& object) c
     std::string id = object.connection_id;
     if (id.empty()) {
         const auto known = memories_.find(object.meta.key);
-        id = known != memories_.end() && known->second.uid == object.meta.uid
-                 ? known->second.status.connection_id
+        id = known != memories_.end() && known->second->uid == object.meta.uid
+                 ? known->second->status.connection_id
                  : object.status.connection_id;
     }
     if (instance->allowed_connections && !instance->allowed_connections->contains(id))
@@ -56,8 +56,8 @@ api::Target ConnectionReconciler::target_of(const api::OmniConnection& object) c
 
 void ConnectionReconciler::secret_changed(const ObjectKey& key) {
     if (const auto known = memories_.find(key); known != memories_.end())
-        if (!known->second.secret_changed_at)
-            known->second.secret_changed_at = services_.runtime.now();
+        if (!known->second->secret_changed_at)
+            known->second->secret_changed_at = services_.runtime.now();
 }
 
 void ConnectionReconciler::leave(const api::Target& target) {
@@ -81,18 +81,28 @@ void ConnectionReconciler::adopt_orphans(const api::Target& target, Memory& memo
         memory.late.note_lost(field, now);
 }
 
-Memory& ConnectionReconciler::remember(const api::OmniConnection& object) {
-    Memory& memory = memories_[object.meta.key];
-    if (memory.uid == object.meta.uid) {
+std::shared_ptr<Memory> ConnectionReconciler::remember(const api::OmniConnection& object) {
+    const auto known = memories_.find(object.meta.key);
+    if (known != memories_.end() && known->second->uid == object.meta.uid) {
         if (services_.settings.dry_run)
-            follow(object, memory);
-        return memory;
+            follow(object, *known->second);
+        return known->second;
     }
-    orphan(memory);
-    wait_only_at(object.meta.key, memory, nullptr);
-    memory = {};
-    recall(object, memory);
+    forget(object.meta.key);
+    auto memory = std::make_shared<Memory>();
+    recall(object, *memory);
+    memories_.emplace(object.meta.key, memory);
     return memory;
+}
+
+// The object is gone, or another has its name.
+void ConnectionReconciler::forget(const ObjectKey& key) {
+    const auto known = memories_.find(key);
+    if (known == memories_.end())
+        return;
+    orphan(*known->second);
+    wait_only_at(key, *known->second, nullptr);
+    memories_.erase(known);
 }
 
 // In a dry run the status is another's, who may have pushed meanwhile: what that one learnt counts.
@@ -167,16 +177,13 @@ void ConnectionReconciler::wait_only_at(const ObjectKey& key, Memory& memory,
 asio::awaitable<void> ConnectionReconciler::reconcile(ObjectKey key) {
     const auto object = world_.connections.get(key);
     if (!object) {
-        if (const auto known = memories_.find(key); known != memories_.end()) {
-            orphan(known->second);
-            wait_only_at(key, known->second, nullptr);
-            memories_.erase(known);
-        }
+        forget(key);
         co_return;
     }
     const auto started = services_.runtime.now();
-    Memory& memory = remember(*object);
-    Attempt attempt(*this, object, memory);
+    const auto held = remember(*object);
+    Memory& memory = *held;
+    Attempt attempt(*this, object, held);
     Outcome result = co_await attempt.run();
     // What is over in a moment does not cost the key its place in the line.
     if (attempt.waits_at() || !result.momentary)
@@ -264,19 +271,20 @@ asio::awaitable<bool> ConnectionReconciler::write_status(ObjectKey key, Memory& 
 
 void ConnectionReconciler::status_delivered(const api::OmniConnection& object) {
     const auto known = memories_.find(object.meta.key);
-    if (known == memories_.end() || known->second.uid != object.meta.uid)
+    if (known == memories_.end() || known->second->uid != object.meta.uid)
         return;
     if (services_.settings.dry_run)
         hooks_.again(object.meta.key); // see follow()
     else
-        writer_.delivered(object, known->second.ledger);
+        writer_.delivered(object, known->second->ledger);
 }
 
 asio::awaitable<bool> ConnectionReconciler::record_rest(rt::Duration limit) {
     const auto now = services_.runtime.now();
     std::vector<ObjectKey> later;
     std::vector<ObjectKey> first; // taken from the end: what was cut goes first
-    for (auto& [key, memory] : memories_) {
+    for (const auto& [key, held] : memories_) {
+        Memory& memory = *held;
         const auto object = newest(key, memory);
         if (!object)
             continue;
@@ -301,7 +309,8 @@ asio::awaitable<void> ConnectionReconciler::record_one_by_one(std::vector<Object
     while (!keys.empty()) {
         const ObjectKey key = keys.back();
         keys.pop_back();
-        Memory& memory = memories_.at(key);
+        const auto held = memories_.at(key);
+        Memory& memory = *held;
         const auto left = deadline - services_.runtime.now();
         const auto object = newest(key, memory);
         if (left <= rt::Duration::zero()) {

@@ -60,9 +60,10 @@ class ConnectionReconciler {
     // does not allow it.
     [[nodiscard]] api::Target target_of(const api::OmniConnection& object) const;
 
-    [[nodiscard]] const std::unordered_map<ObjectKey, Memory>& memories() const {
-        return memories_;
-    }
+    // Not null. A reconcile that waits holds the memory it works on, in the table or not.
+    using Memories = std::unordered_map<ObjectKey, std::shared_ptr<Memory>>;
+
+    [[nodiscard]] const Memories& memories() const { return memories_; }
 
   private:
     friend class Attempt;
@@ -75,7 +76,8 @@ class ConnectionReconciler {
     void orphan(const Memory& memory);
     void adopt_orphans(const api::Target& target, Memory& memory);
 
-    Memory& remember(const api::OmniConnection& object);
+    std::shared_ptr<Memory> remember(const api::OmniConnection& object);
+    void forget(const ObjectKey& key);
     void follow(const api::OmniConnection& object, Memory& memory);
     void recall(const api::OmniConnection& object, Memory& memory);
     void recall_failures(const api::OmniConnection& object, Memory& memory) const;
@@ -99,7 +101,7 @@ class ConnectionReconciler {
     rt::TaskGroup& tasks_;
     Hooks hooks_;
     StatusWriter writer_;
-    std::unordered_map<ObjectKey, Memory> memories_;
+    Memories memories_;
     InFlight in_flight_;
     PushPace pace_;
     UnseenVersions unseen_;

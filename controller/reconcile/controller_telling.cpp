@@ -41,31 +41,31 @@ ops::Snapshot Controller::snapshot() const {
     std::map<std::pair<std::string, std::string>, std::size_t> counts;
     std::map<ObjectKey, ops::Snapshot::Instance> instances;
     for (const auto& [key, state] : instances_->states()) {
-        const bool held_back = state.outcome.reason == reason::unauthorized ||
-                               (state.session && state.session->account->gate.breaker_open());
+        const bool held_back = state->outcome.reason == reason::unauthorized ||
+                               (state->session && state->session->account->gate.breaker_open());
         instances[key] = {.instance = key.str(),
                           .rate_limit_remaining =
-                              state.session ? state.session->account->gate.remaining() : 0,
+                              state->session ? state->session->account->gate.remaining() : 0,
                           .breaker = held_back ? ops::Breaker::open : ops::Breaker::closed};
     }
     for (const auto& [key, memory] : connections_->memories()) {
         const auto object = world_.connections.get(key);
         if (!object)
             continue;
-        if (const auto* ready = kube::find_condition(memory.status.conditions, "Ready"))
+        if (const auto* ready = kube::find_condition(memory->status.conditions, "Ready"))
             ++counts[{ready->status, ready->reason}];
-        if (const auto pushed = parse_rfc3339(memory.status.last_push_time))
+        if (const auto pushed = parse_rfc3339(memory->status.last_push_time))
             out.last_pushes.push_back(
                 {.namespace_name = key.ns, .name = key.name, .time = *pushed});
-        if (const auto& credential = memory.status.applied.credential)
+        if (const auto& credential = memory->status.applied.credential)
             if (const auto pushed = parse_rfc3339(credential->pushed_at))
                 out.credential_pushes.push_back(
                     {.namespace_name = key.ns, .name = key.name, .time = *pushed});
         const auto instance = instances.find(object->instance);
-        if (memory.pending_since && instance != instances.end())
+        if (memory->pending_since && instance != instances.end())
             instance->second.oldest_pending =
                 std::max(instance->second.oldest_pending,
-                         ops::Seconds(runtime_.now() - *memory.pending_since));
+                         ops::Seconds(runtime_.now() - *memory->pending_since));
     }
     for (const auto& [key, count] : counts)
         out.connections.push_back({.ready = key.first, .reason = key.second, .count = count});

@@ -18,8 +18,8 @@ void GrantedRequest::over(const std::optional<Error>& error) {
     services_.metrics.rate_limit_wait(instance_.str(), ops::Seconds(grant_.waited));
     if (error && error->kind == ErrorClass::rate_limited)
         services_.metrics.rate_limited(instance_.str());
-    gate_.finish(grant_, error ? ending_of(*error) : work::Ending::given,
-                 error ? error->retry_after : std::nullopt);
+    account_->gate.finish(grant_, error ? ending_of(*error) : work::Ending::given,
+                          error ? error->retry_after : std::nullopt);
 }
 
 } // namespace oco::reconcile

@@ -3,10 +3,12 @@
 
 #include "base/error.hpp"
 #include "kube/object.hpp"
+#include "reconcile/session.hpp"
 #include "reconcile/world.hpp"
-#include "work/gate.hpp"
 
+#include <memory>
 #include <optional>
+#include <utility>
 
 namespace oco::reconcile {
 
@@ -14,17 +16,18 @@ namespace oco::reconcile {
 // end of the process came between, the request is cut: no slot is lost for good.
 class GrantedRequest {
   public:
-    // Refers to the gate and to `instance`, whom the metrics name.
-    GrantedRequest(Services& services, work::Gate& gate, const work::Grant& grant,
-                   const kube::ObjectKey& instance)
-        : services_(services), gate_(gate), grant_(grant), instance_(instance) {}
+    // `account` gave the grant; the metrics name `instance`.
+    GrantedRequest(Services& services, std::shared_ptr<Account> account, work::Grant grant,
+                   kube::ObjectKey instance)
+        : services_(services), account_(std::move(account)), grant_(std::move(grant)),
+          instance_(std::move(instance)) {}
 
     GrantedRequest(const GrantedRequest&) = delete;
     GrantedRequest& operator=(const GrantedRequest&) = delete;
 
     ~GrantedRequest() {
         if (!over_)
-            gate_.finish(grant_, work::Ending::cut);
+            account_->gate.finish(grant_, work::Ending::cut);
     }
 
     // It was answered, or it failed: once.
@@ -32,9 +35,9 @@ class GrantedRequest {
 
   private:
     Services& services_;
-    work::Gate& gate_;
+    const std::shared_ptr<Account> account_;
     const work::Grant grant_;
-    const kube::ObjectKey& instance_;
+    const kube::ObjectKey instance_;
     bool over_ = false;
 };
 

@@ -56,7 +56,7 @@ asio::awaitable<Outcome> InstanceReconciler::read_list(Instance instance, Instan
     const auto grant = enter_gate(key, state, state.usable ? wish.errand : work::Errand::lookup);
     if (!grant)
         co_return no_slot(state);
-    GrantedRequest request(services_, account.gate, *grant, key);
+    GrantedRequest request(services_, session->account, *grant, key);
     const auto asked_at = services_.runtime.now();
     auto list = co_await session->omni.list_connections();
     request.over(error_in(list));
@@ -73,7 +73,8 @@ asio::awaitable<Outcome> InstanceReconciler::read_list(Instance instance, Instan
     }
     if (error.kind != ErrorClass::forbidden && error.kind != ErrorClass::not_found)
         co_return failed(state, error);
-    account.directory = {.by_id = {}, .asked_at = asked_at, .refused = true};
+    account.directory =
+        std::make_shared<const Directory>(Directory{.asked_at = asked_at, .refused = true});
     state.list_wish.reset();
     state.doubted_at = now;
     co_return co_await settle_doubt(instance, state);
@@ -83,11 +84,13 @@ Outcome InstanceReconciler::listed(InstanceState& state,
                                    std::vector<omni::ConnectionInfo> connections,
                                    rt::TimePoint asked_at) const {
     Account& account = *state.session->account;
-    account.directory = {.by_id = {}, .asked_at = asked_at, .refused = false};
+    Directory directory{.asked_at = asked_at};
     for (auto& info : connections) {
         const std::string id = info.id;
-        account.directory.by_id.insert_or_assign(id, std::move(info));
+        directory.by_id.insert_or_assign(id, std::move(info));
     }
+    const std::size_t count = directory.by_id.size();
+    account.directory = std::make_shared<const Directory>(std::move(directory));
     account.accepted_at = services_.runtime.now();
     if (state.list_wish && state.list_wish->since <= asked_at)
         state.list_wish.reset();
@@ -95,8 +98,7 @@ Outcome InstanceReconciler::listed(InstanceState& state,
     state.failures = 0;
     state.next_attempt.reset();
     Outcome good =
-        outcome(reason::synced, "the key is accepted; it sees " +
-                                    plural(account.directory.by_id.size(), "connection"));
+        outcome(reason::synced, "the key is accepted; it sees " + plural(count, "connection"));
     if (state.list_wish) // somebody wished for a later one meanwhile
         good.again = services_.runtime.now();
     return good;
@@ -106,18 +108,18 @@ Outcome InstanceReconciler::listed(InstanceState& state,
 // shares the key, or by asking. One question a minute is enough for a key; until its answer a 401
 // is believed.
 asio::awaitable<Outcome> InstanceReconciler::settle_doubt(Instance instance, InstanceState& state) {
-    const Account& account = *state.session->account;
-    const bool accepted = account.accepted_at > state.doubted_at;
-    const bool refused = account.refused_at > state.doubted_at;
-    if (accepted && account.accepted_at >= account.refused_at)
+    const auto account = state.session->account;
+    const bool accepted = account->accepted_at > state.doubted_at;
+    const bool refused = account->refused_at > state.doubted_at;
+    if (accepted && account->accepted_at >= account->refused_at)
         co_return co_await key_accepted(instance, state);
     if (refused)
         co_return key_refused(*instance, state);
-    if (account.asked_at && services_.runtime.now() < *account.asked_at + whoami_interval) {
+    if (account->asked_at && services_.runtime.now() < *account->asked_at + whoami_interval) {
         if (state.key_called_invalid)
             co_return key_refused(*instance, state);
         Outcome same = state.examined;
-        same.again = *account.asked_at + whoami_interval;
+        same.again = *account->asked_at + whoami_interval;
         co_return same;
     }
     co_return co_await ask_whoami(instance, state);
@@ -135,7 +137,7 @@ asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, Insta
     }
     if (!grant)
         co_return no_slot(state);
-    GrantedRequest request(services_, account.gate, *grant, key);
+    GrantedRequest request(services_, session->account, *grant, key);
     account.asked_at = services_.runtime.now();
     auto answer = co_await session->omni.whoami();
     request.over(error_in(answer));
@@ -152,7 +154,7 @@ asio::awaitable<Outcome> InstanceReconciler::ask_whoami(Instance instance, Insta
 }
 
 asio::awaitable<Outcome> InstanceReconciler::key_accepted(Instance instance, InstanceState& state) {
-    const bool list_refused = state.directory().refused;
+    const bool list_refused = state.directory()->refused;
     state.doubted_at.reset();
     state.key_called_invalid = false;
     state.failures = 0;
@@ -170,8 +172,8 @@ Outcome InstanceReconciler::key_refused(const api::OmniInstance& instance,
                                         InstanceState& state) const {
     Account& account = *state.session->account;
     const auto now = services_.runtime.now();
-    if (account.directory.refused) // not for want of rights
-        account.directory = {};
+    if (account.directory->refused) // not for want of rights
+        account.directory = std::make_shared<const Directory>();
     state.usable = false;
     state.doubted_at = now;
     Outcome refused =

@@ -18,8 +18,8 @@ bool replace(std::optional<rt::TimePoint>& told, std::optional<rt::TimePoint> no
 
 } // namespace
 
-const Directory& InstanceState::directory() const {
-    static const Directory none;
+std::shared_ptr<const Directory> InstanceState::directory() const {
+    static const auto none = std::make_shared<const Directory>();
     return session ? session->account->directory : none;
 }
 
@@ -39,43 +39,58 @@ void InstanceReconciler::inherit(std::map<std::string, std::vector<rt::TimePoint
 
 void InstanceReconciler::status_delivered(const api::OmniInstance& object) {
     const auto known = states_.find(object.meta.key);
-    if (known != states_.end() && known->second.uid == object.meta.uid)
-        writer_.delivered(object, known->second.ledger);
+    if (known != states_.end() && known->second->uid == object.meta.uid)
+        writer_.delivered(object, known->second->ledger);
 }
 
-const InstanceState* InstanceReconciler::find(const ObjectKey& key) const {
+std::optional<InstanceView> InstanceReconciler::view(const ObjectKey& key) const {
     const auto it = states_.find(key);
-    return it == states_.end() ? nullptr : &it->second;
+    if (it == states_.end())
+        return std::nullopt;
+    const InstanceState& state = *it->second;
+    return InstanceView{.uid = state.uid,
+                        .generation = state.generation,
+                        .outcome = state.outcome,
+                        .usable = state.usable,
+                        .session = state.session,
+                        .session_identity = state.session_identity,
+                        .directory = state.directory(),
+                        .accepted_at = state.accepted_at()};
 }
 
 void InstanceReconciler::want_list(const ObjectKey& key, ListWish wish) {
     const auto it = states_.find(key);
     if (it == states_.end())
         return;
-    if (const auto& other = it->second.list_wish) {
+    if (const auto& other = it->second->list_wish) {
         wish.since = std::max(wish.since, other->since);
         wish.errand = std::min(wish.errand, other->errand); // a look-up is more urgent
     }
-    it->second.list_wish = wish;
+    it->second->list_wish = wish;
     hooks_.again(key);
 }
 
-void InstanceReconciler::doubt_key(const ObjectKey& key, const Error& answer) {
-    if (const auto it = states_.find(key); it != states_.end()) {
-        it->second.doubted_at = services_.runtime.now();
-        it->second.key_called_invalid |= answer.kind == ErrorClass::unauthorized;
-        hooks_.again(key);
-    }
+void InstanceReconciler::doubt_key(const ObjectKey& key, const Account& account,
+                                   const Error& answer) {
+    const auto it = states_.find(key);
+    if (it == states_.end())
+        return;
+    InstanceState& state = *it->second;
+    if (!state.session || state.session->account.get() != &account)
+        return;
+    state.doubted_at = services_.runtime.now();
+    state.key_called_invalid |= answer.kind == ErrorClass::unauthorized;
+    hooks_.again(key);
 }
 
 void InstanceReconciler::forget_backoff(const ObjectKey& key) {
     if (const auto it = states_.find(key); it != states_.end())
-        it->second.next_attempt.reset();
+        it->second->next_attempt.reset();
 }
 
 void InstanceReconciler::wake_sharing(const Account& account) {
     for (const auto& [key, state] : states_)
-        if (state.session && state.session->account.get() == &account)
+        if (state->session && state->session->account.get() == &account)
             hooks_.again(key);
 }
 
@@ -84,26 +99,38 @@ void InstanceReconciler::leave_gate(const ObjectKey& key, const InstanceState& s
         state.session->account->gate.leave(key_in_gate(key));
 }
 
+std::shared_ptr<InstanceState> InstanceReconciler::state_of(const api::OmniInstance& instance) {
+    auto& entry = states_[instance.meta.key];
+    if (entry && entry->uid == instance.meta.uid)
+        return entry;
+    if (entry)
+        leave_gate(instance.meta.key, *entry);
+    entry = std::make_shared<InstanceState>();
+    entry->uid = instance.meta.uid;
+    entry->status = StatusWriter::adopt(instance, entry->ledger, entry->announced);
+    services_.metrics.add_instance(instance.meta.key.str());
+    return entry;
+}
+
+void InstanceReconciler::forget(const ObjectKey& key) {
+    const auto known = states_.find(key);
+    if (known == states_.end())
+        return;
+    leave_gate(key, *known->second);
+    states_.erase(known);
+    services_.metrics.forget_instance(key.str());
+}
+
 asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
     const Instance instance = world_.instances.get(key);
     if (!instance) {
-        if (const auto known = states_.find(key); known != states_.end()) {
-            leave_gate(key, known->second);
-            states_.erase(known);
-            services_.metrics.forget_instance(key.str());
-        }
+        forget(key);
         hooks_.changed(key);
         co_return;
     }
     const auto started = services_.runtime.now();
-    InstanceState& state = states_[key];
-    if (state.uid != instance->meta.uid) {
-        leave_gate(key, state);
-        state = {};
-        state.uid = instance->meta.uid;
-        state.status = StatusWriter::adopt(*instance, state.ledger, state.announced);
-        services_.metrics.add_instance(key.str());
-    }
+    const auto held = state_of(*instance);
+    InstanceState& state = *held;
     const bool was_usable = state.usable;
     const std::string said_before = state.outcome.reason + state.outcome.message;
     state.examined = co_await examine(instance, state);
@@ -115,7 +142,7 @@ asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
     const bool new_spec =
         std::exchange(state.generation, instance->meta.generation) != instance->meta.generation;
     // An instance that shares the account may have asked.
-    const bool new_list = replace(state.list_told, state.directory().asked_at);
+    const bool new_list = replace(state.list_told, state.directory()->asked_at);
     const bool newly_accepted = replace(state.acceptance_told, state.accepted_at());
     const bool news = new_spec || was_usable != state.usable || new_list || newly_accepted ||
                       said_before != state.outcome.reason + state.outcome.message;
@@ -140,10 +167,11 @@ asio::awaitable<Outcome> InstanceReconciler::examine(Instance instance, Instance
             problem->again = services_.runtime.now() + reread_after;
         co_return *problem;
     }
-    const Account& account = *state.session->account;
-    if (!state.doubted_at && account.refused_at > account.accepted_at) // another instance was told
-        state.doubted_at = *account.refused_at - rt::Duration(1);
-    const auto& asked_at = account.directory.asked_at;
+    const auto account = state.session->account;
+    if (!state.doubted_at &&
+        account->refused_at > account->accepted_at) // another instance was told
+        state.doubted_at = *account->refused_at - rt::Duration(1);
+    const auto asked_at = account->directory->asked_at;
     if (state.list_wish && asked_at && *asked_at >= state.list_wish->since)
         state.list_wish.reset();
     if (state.usable && !state.list_wish && !state.doubted_at)

@@ -45,10 +45,23 @@ struct InstanceState {
     std::optional<rt::TimePoint> next_attempt;
     int failures = 0;
 
-    // Empty while there is no session.
-    [[nodiscard]] const Directory& directory() const;
+    // Empty while there is no session; never null.
+    [[nodiscard]] std::shared_ptr<const Directory> directory() const;
     // When Omni last accepted the key.
     [[nodiscard]] std::optional<rt::TimePoint> accepted_at() const;
+};
+
+// How an instance is at one moment, for who works with it. A value: it stays as it is while the
+// instance changes, or is deleted, and has to be taken anew after each wait.
+struct InstanceView {
+    std::string uid;
+    std::int64_t generation = 0; // of the spec that all this belongs to
+    Outcome outcome;
+    bool usable = false;
+    std::shared_ptr<Session> session; // null until the key could be read
+    std::string session_identity;
+    std::shared_ptr<const Directory> directory; // never null
+    std::optional<rt::TimePoint> accepted_at;
 };
 
 class InstanceReconciler {
@@ -70,22 +83,28 @@ class InstanceReconciler {
     // As ConnectionReconciler has it.
     void status_delivered(const api::OmniInstance& object);
 
-    // Null when it was never seen.
-    [[nodiscard]] const InstanceState* find(const ObjectKey& key) const;
+    // Nullopt when it was never seen, or is gone.
+    [[nodiscard]] std::optional<InstanceView> view(const ObjectKey& key) const;
 
-    [[nodiscard]] const std::unordered_map<ObjectKey, InstanceState>& states() const {
-        return states_;
-    }
+    // Not null. A reconcile that waits holds the state it works on, in the table or not.
+    using States = std::unordered_map<ObjectKey, std::shared_ptr<InstanceState>>;
+
+    [[nodiscard]] const States& states() const { return states_; }
 
     // Some connection needs a list that is read at `since` or later.
     void want_list(const ObjectKey& key, ListWish wish);
-    void doubt_key(const ObjectKey& key, const Error& answer);
+    // A PATCH with the key of `account` was answered so. Nothing, if the instance has another key
+    // by now.
+    void doubt_key(const ObjectKey& key, const Account& account, const Error& answer);
     // The instance's Secret changed: a refused key may be good now.
     void forget_backoff(const ObjectKey& key);
 
   private:
     using Instance = std::shared_ptr<const api::OmniInstance>;
 
+    // The state of this very object; a new one in place of that of another with its name.
+    std::shared_ptr<InstanceState> state_of(const api::OmniInstance& instance);
+    void forget(const ObjectKey& key);
     asio::awaitable<Outcome> examine(Instance instance, InstanceState& state);
     asio::awaitable<void> write_status(Instance instance, InstanceState& state);
 
@@ -121,7 +140,7 @@ class InstanceReconciler {
     rt::TaskGroup& tasks_;
     Hooks hooks_;
     StatusWriter writer_;
-    std::unordered_map<ObjectKey, InstanceState> states_;
+    States states_;
     std::map<std::string, std::shared_ptr<Account>> accounts_; // by host and token
     std::map<std::string, std::vector<rt::TimePoint>> inherited_;
     rt::TimePoint reserved_until_{};

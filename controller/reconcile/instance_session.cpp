@@ -111,7 +111,7 @@ void InstanceReconciler::apply_limit(Account& account) {
     std::optional<std::int64_t> lowest;
     for (const auto& [key, state] : states_) {
         const Instance instance = world_.instances.get(key);
-        if (instance && state.session && state.session->account.get() == &account)
+        if (instance && state->session && state->session->account.get() == &account)
             lowest = std::min(lowest.value_or(instance->requests_per_minute),
                               instance->requests_per_minute);
     }

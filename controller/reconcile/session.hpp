@@ -12,7 +12,7 @@
 
 namespace oco::reconcile {
 
-// What the last list told of the connections that the key may see.
+// What one list told of the connections that the key may see.
 struct Directory {
     std::map<std::string, omni::ConnectionInfo> by_id;
     // When the request for it was sent: it tells of all that Omni had accepted before.
@@ -26,7 +26,9 @@ struct Account {
         : gate(runtime, requests_per_minute, std::move(breaker_changed)) {}
 
     work::Gate gate;
-    Directory directory;
+    // The last one; never null. Another takes its place as a whole, and who looks at this one keeps
+    // it.
+    std::shared_ptr<const Directory> directory = std::make_shared<const Directory>();
 
     // Whether the key is good. It is asked at most once a minute.
     std::optional<rt::TimePoint> asked_at;
