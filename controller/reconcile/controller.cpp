@@ -4,6 +4,7 @@
 #include "base/mutation.hpp"
 #include "reconcile/pushes.hpp"
 
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -161,7 +162,8 @@ asio::awaitable<void> Controller::run() {
         failure = std::current_exception();
     }
     tasks_.cancel();
-    co_await asio::this_coro::reset_cancellation_state();
+    // What follows takes a second at most, and nothing may cut it short: tasks refer to this.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     co_await tasks_.join();
     if (!failure)
         co_return; // the Lease is lost: another may lead, and what it writes is newer

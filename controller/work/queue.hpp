@@ -5,6 +5,9 @@
 #include "rt/event.hpp"
 #include "rt/task_group.hpp"
 
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include <deque>
 #include <functional>
 #include <set>
@@ -58,7 +61,8 @@ class Queue {
         changed_.notify();
     }
 
-    // Starts work until cancelled; then cancels and joins what runs.
+    // Starts work until cancelled; then cancels and joins what runs. To be given a task of its own:
+    // at its end that reacts to no cancellation.
     asio::awaitable<void> run() {
         rt::TaskGroup tasks(runtime_);
         std::exception_ptr failure;
@@ -69,7 +73,8 @@ class Queue {
             failure = std::current_exception();
         }
         tasks.cancel();
-        co_await asio::this_coro::reset_cancellation_state();
+        // Nothing may cut short the wait for what refers to this frame.
+        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         co_await tasks.join();
         std::rethrow_exception(failure);
     }

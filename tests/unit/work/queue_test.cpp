@@ -2,6 +2,8 @@
 #include "support/sim_runtime.hpp"
 #include "work/queue.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <doctest/doctest.h>
 
 #include <string>
@@ -81,4 +83,35 @@ TEST_CASE_FIXTURE(QueueFixture, "after close() what runs ends, and nothing begin
     runtime.run_for(10s);
     CHECK(begun == std::vector<std::string>{"a@0"});
     CHECK(queue.running() == 0);
+}
+
+TEST_CASE("a cancelled queue waits for work that puts things in order, whatever comes") {
+    test::SimRuntime runtime;
+    bool tidied = false;
+    const auto tidy_work = [](rt::Runtime& its, bool& out) -> asio::awaitable<void> {
+        try {
+            co_await its.sleep(1h);
+        } catch (const std::exception&) {
+            out = false; // cancelled
+        }
+        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+        co_await its.sleep(1s);
+        out = true;
+    };
+    work::Queue<std::string> queue(runtime, 1,
+                                   [&](std::string) { return tidy_work(runtime, tidied); });
+    asio::cancellation_signal signal;
+    bool ended = false;
+    asio::co_spawn(runtime.executor(), queue.run(),
+                   asio::bind_cancellation_slot(
+                       signal.slot(), [&ended](const std::exception_ptr&) { ended = true; }));
+    queue.add("a");
+    for (int i = 0; i < 3; ++i) {
+        runtime.run_for(100ms);
+        signal.emit(asio::cancellation_type::terminal);
+    }
+    CHECK_FALSE(ended);
+    runtime.run_for(2s);
+    CHECK(tidied);
+    CHECK(ended);
 }
