@@ -16,8 +16,8 @@ std::pair<std::string, std::string> split(const std::string& key) {
 }
 
 int choose_limit(Dice& dice) {
-    constexpr int limits[] = {60, 30, 300, 8};
-    return dice.pick(limits);
+    constexpr int choices[] = {60, 30, 300, 8};
+    return dice.pick(choices);
 }
 
 } // namespace
