@@ -3,17 +3,22 @@
 # and writes it to build/image/omni-connection-operator.tar, for `docker load`, `podman load` or `kind
 # load image-archive`. ARGUMENTs go to `buildah build`. The base image is pulled once, or made by
 # debootstrap where no registry answers.
+#
+# Does nothing where the image is of these sources, this base image and these ARGUMENTs already. It does
+# not look for newer Debian packages: FORCE=1 builds in any case.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 public_base=debian:bookworm-slim
 base="localhost/$public_base"
 version="$(sed -nE 's/^project\(.* VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)"
-commit="$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)"
+mapfile -t sources < <(scripts/source_commit.sh --paths)
+commit="$(scripts/source_commit.sh)"
 # What all files are dated: the same contents are the same image.
-date="$(git log -1 --format=%ct 2>/dev/null || echo 0)"
-image="omni-connection-operator:$version"
-archive=build/image/omni-connection-operator.tar
+date="$(git log -1 --format=%ct "$commit" 2>/dev/null || echo 0)"
+name=omni-connection-operator
+image="$name:$version"
+archive="build/image/$name.tar"
 
 as_root=()
 ((EUID == 0)) || as_root=(sudo)
@@ -35,8 +40,30 @@ make_base() {
     "${as_root[@]}" rm -rf -- "$directory"
 }
 
+has_image() { scripts/buildah.sh inspect --type image "$1" >/dev/null 2>&1; }
+
+# image_key FLAG...: by all that goes into the image: files, links, what can be executed, flags, the base
+# image.
+image_key() {
+    {
+        find "${sources[@]}" -type f -print0 | sort -z | xargs -0 sha256sum --
+        find "${sources[@]}" ! -type f -printf '%p %l\n' -or -perm /100 -print | sort
+        printf '%s\n' "$@"
+        scripts/buildah.sh inspect --type image --format '{{.FromImageID}}' "$base"
+    } | sha256sum | cut -c1-16
+}
+
+# Files that differ from the commit whose id the image gets.
+uncommitted() {
+    local changes
+    changes="$(git status --short -- "${sources[@]}" 2>/dev/null)" || return 0
+    [[ -z "$changes" ]] || printf 'with changes that are in no commit:\n%s\n' "$changes"
+}
+
 mkdir -p build/image
-if ! scripts/buildah.sh inspect --type image "$base" >/dev/null 2>&1; then
+exec {lock}>build/image/lock
+flock "$lock"
+if ! has_image "$base"; then
     step "base image: $public_base"
     if timeout 60 scripts/buildah.sh pull --quiet "$public_base" >build/image/pull.log 2>&1; then
         scripts/buildah.sh tag "$public_base" "$base"
@@ -44,14 +71,27 @@ if ! scripts/buildah.sh inspect --type image "$base" >/dev/null 2>&1; then
         echo "no registry answers (build/image/pull.log): making it with debootstrap"
         make_base
     fi
-    scripts/buildah.sh inspect --type image "$base" >/dev/null || fail "no base image; see above"
+    has_image "$base" || fail "no base image; see above"
 fi
 
-step "building $image, commit $commit"
-scripts/buildah.sh build --network host --timestamp "$date" \
-    --build-arg DEBIAN="$base" --build-arg COMMIT="$commit" --build-arg VERSION="$version" \
-    --tag "$image" "$@" .
+flags=(--network host --timestamp "$date" --build-arg DEBIAN="$base" --build-arg COMMIT="$commit"
+    --build-arg VERSION="$version" "$@")
+key="$(image_key "${flags[@]}")"
+# Another check-out of the same sources finds it, too.
+keyed="$name:inputs-$key"
+if [[ "${FORCE:-0}" != 0 ]] || ! has_image "$keyed"; then
+    step "building $image, commit $commit: about 8 minutes on 2 cores"
+    uncommitted
+    scripts/buildah.sh build "${flags[@]}" --tag "$keyed" .
+    rm -f -- "$archive.key"
+fi
+scripts/buildah.sh tag "$keyed" "$image" # which may be another check-out's by now
+if [[ -e "$archive" && "$(cat -- "$archive.key" 2>/dev/null)" == "$key" ]]; then
+    echo "$archive: image is up to date (FORCE=1 builds it again)"
+    exit
+fi
 rm -f -- "$archive"
 scripts/buildah.sh push --quiet "$image" "docker-archive:$archive:$image"
 "${as_root[@]}" chown "$(id -u):$(id -g)" "$archive"
+echo "$key" >"$archive.key"
 printf '%s: %s\n' "$archive" "$(du -h -- "$archive" | cut -f 1)"

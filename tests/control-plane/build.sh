@@ -9,6 +9,7 @@
 #
 # OCO_ENVTEST_INDEX: the URL of another index than envtest's own, such as a mirror's.
 # OCO_ENVTEST_SECONDS: how long to wait where nothing arrives (15).
+# shellcheck disable=SC2317 # functions that are called by their name
 set -euo pipefail
 
 # The CRDs' CEL rules and field selectors are tried on these; older servers may refuse them.
@@ -122,8 +123,9 @@ linker_flags() {
 }
 
 compile_servers() {
-    log "building etcd and kube-apiserver $kubernetes_version from source, about 4 minutes on 2 cores"
-    go_build "$here" "$(linker_flags)" "$1" go.etcd.io/etcd/server/v3 k8s.io/kubernetes/cmd/kube-apiserver &&
+    log "building etcd and kube-apiserver $kubernetes_version from source, about 5 minutes on 2 cores"
+    go_build "etcd and kube-apiserver" "$here" "$(linker_flags)" "$1" \
+        go.etcd.io/etcd/server/v3 k8s.io/kubernetes/cmd/kube-apiserver &&
         mv -- "$1/server" "$1/etcd" # named after the last part of the package's path
 }
 
@@ -146,6 +148,8 @@ find_kubectl() {
     kubectl_fits "$kubectl" && return
     if kubectl="$(command -v kubectl)" && kubectl_fits "$kubectl"; then
         log "using kubectl in PATH"
+    elif find_tool "$here" kubectl; then
+        kubectl="$tool_directory/kubectl"
     elif ready_made kubectl "$kubernetes_version"; then
         kubectl="$ready_made_directory/kubectl"
     else
@@ -170,6 +174,11 @@ print_directory() {
     printf '%s\n' "$directory"
 }
 
-servers_of_kubebuilder_assets || servers_in_path || servers_in_cache || servers_of_envtest || servers_of_source
-find_kubectl
-print_directory
+# In braces, bash has read all of this file by now: it may change while a build goes on.
+{
+    servers_of_kubebuilder_assets || servers_in_path || servers_in_cache || servers_of_envtest ||
+        servers_of_source
+    find_kubectl
+    print_directory
+    exit
+}

@@ -18,9 +18,12 @@ program=$2
 [[ -f "$module/go.mod" ]] || fail "there is no $module/go.mod"
 module="$(cd -- "$module" && pwd)"
 
-if [[ "$program" == helm ]] && ready_made helm "$(module_version "$module/go.mod" helm.sh/helm/v4)"; then
-    printf '%s\n' "$ready_made_directory"
-    exit
+if ! find_tool "$module" "$program" && [[ "$program" == helm ]] &&
+    ready_made helm "$(module_version "$module/go.mod" helm.sh/helm/v4)"; then
+    directory=$ready_made_directory
+else
+    build_tool "$module" "$program" "about 3 minutes on 2 cores" ||
+        fail "the build of $program failed; see above"
+    directory=$tool_directory
 fi
-build_tool "$module" "$program" "about 3 minutes on 2 cores" || fail "the build of $program failed; see above"
-printf '%s\n' "$tool_directory"
+printf '%s\n' "$directory"

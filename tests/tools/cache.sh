@@ -33,22 +33,23 @@ trap 'exit 143' TERM
 # supervise SECONDS CHECK COMMAND...: runs a program and calls CHECK every SECONDS until it ends;
 # stops it when CHECK fails. What the program prints is shown only if it fails.
 supervise() {
-    local seconds=$1 check=$2 output program timer ended result
+    local seconds=$1 check=$2 output program supervisor result=0
     shift 2
     output="$(mktemp)"
     "$@" >"$output" 2>&1 </dev/null &
     program=$!
-    while true; do
-        # Left behind by SIGKILL, it must not hold the caller's pipe open.
-        sleep "$seconds" >/dev/null 2>&1 &
-        timer=$!
-        supervised=("$program" "$timer")
-        result=0
-        wait -n -p ended "$program" "$timer" || result=$?
-        [[ "$ended" != "$program" ]] || break
-        "$check" || kill "$program" 2>/dev/null || true
-    done
-    kill "$timer" 2>/dev/null || true
+    (
+        # The sleep must not hold the caller's pipe open, should it be left behind.
+        trap 'kill "$!" 2>/dev/null; exit' TERM
+        while sleep "$seconds" >/dev/null 2>&1 & wait "$!" && kill -0 "$program" 2>/dev/null; do
+            "$check" || kill "$program" 2>/dev/null || true
+        done
+    ) >/dev/null &
+    supervisor=$!
+    supervised=("$program" "$supervisor")
+    wait "$program" || result=$?
+    kill "$supervisor" 2>/dev/null || true
+    wait "$supervisor" 2>/dev/null || true
     supervised=()
     # Go says by the hundred what it downloads.
     ((result == 0)) || grep -v '^go: downloading' -- "$output" | tail -n 40 | sed "s/^/$log_name: /" >&2

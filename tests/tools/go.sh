@@ -41,13 +41,13 @@ find_go() {
     go_is_new_enough "$go" "$module" || fail "$go does not run or is too old"
 }
 
-# go_build MODULE FLAGS DIRECTORY PACKAGE...: builds programs into a directory, named after their
-# packages; FLAGS are the linker's.
+# go_build WHAT MODULE FLAGS DIRECTORY PACKAGE...: builds programs into a directory, named after their
+# packages. WHAT is for the log, FLAGS are the linker's.
 go_build() {
-    local module=$1 flags=$2 directory=$3 go
-    shift 3
+    local what=$1 module=$2 flags=$3 directory=$4 go
+    shift 4
     find_go "$module"
-    run_with_heartbeat "building" env -C "$module" CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off \
+    run_with_heartbeat "building $what" env -C "$module" CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off \
         GOFLAGS="-mod=readonly -buildvcs=false -trimpath ${OCO_GOFLAGS:-}" \
         nice "$go" build -ldflags "-s -w $flags" -o "$directory/" "$@"
 }
@@ -63,12 +63,17 @@ tool_package() {
     ' "$1/go.mod"
 }
 
-# build_tool MODULE PROGRAM HOW_LONG: sets `tool_directory` to a directory that holds the program, built
-# once of the version that MODULE/go.mod says.
+# find_tool MODULE PROGRAM: sets `tool_directory` to where the program is, or would be, of the version
+# that MODULE/go.mod says; fails if it is not built.
+find_tool() {
+    tool_directory="$cache_root/$2-$(cache_key "$1/go.mod" "$1/go.sum" --)"
+    holds_all "$tool_directory" "$2"
+}
+
+# build_tool MODULE PROGRAM HOW_LONG: the same, but builds it.
 build_tool() {
     tool_module=$1 tool_program=$2 tool_time=$3
-    tool_directory="$cache_root/$tool_program-$(cache_key "$1/go.mod" "$1/go.sum" --)"
-    fill_once "$tool_directory" build_tool_into "$tool_program"
+    find_tool "$1" "$2" || fill_once "$tool_directory" build_tool_into "$2"
 }
 
 build_tool_into() {
@@ -76,5 +81,5 @@ build_tool_into() {
     package="$(tool_package "$tool_module" "$tool_program")"
     [[ -n "$package" ]] || fail "$tool_module/go.mod lists no tool $tool_program"
     log "building $tool_program from source, $tool_time"
-    go_build "$tool_module" "${tool_linker_flags:-}" "$1" "$package"
+    go_build "$tool_program" "$tool_module" "${tool_linker_flags:-}" "$1" "$package"
 }
