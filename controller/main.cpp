@@ -1,10 +1,10 @@
 // The composition root: the only place that names the real clock, sockets, signals, files and the
 // environment.
-#include "kube/config.hpp"
+#include "kube/config/client_config.hpp"
+#include "net/proxy.hpp"
 #include "operator.hpp"
 #include "ops/http_server.hpp"
 #include "options.hpp"
-#include "rt/proxy.hpp"
 #include "rt/system_runtime.hpp"
 #include "version.hpp"
 #include "wiping_heap.hpp"
@@ -180,13 +180,13 @@ int run_operator(const Options& options) {
         std::cerr << config.error().message << '\n';
         return 1;
     }
-    auto proxies = rt::ProxyPolicy::from_environment(environment_variable);
+    auto proxies = net::ProxyPolicy::from_environment(environment_variable);
     if (!proxies) {
         std::cerr << proxies.error().message << '\n';
         return 1;
     }
     // As in client-go, a kubeconfig's proxy-url wins.
-    if (!config->proxy && config->server.scheme == kube::Scheme::https)
+    if (!config->proxy && config->server.scheme == net::Scheme::https)
         config->proxy = proxies->proxy_for(config->server.host, config->server.port);
     reconcile::Settings settings{.allowed_hosts = *hosts,
                                  .allow_http = options.insecure_allow_http,

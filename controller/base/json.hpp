@@ -4,7 +4,6 @@
 #include "base/result.hpp"
 #include "base/secret_bytes.hpp"
 
-#define RAPIDJSON_HAS_STDSTRING 1
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>

@@ -235,7 +235,7 @@ asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Client::watch(std
 }
 
 std::optional<rt::Duration> Client::next_attempt(Attempts& attempts, const Error& error,
-                                                 const std::shared_ptr<rt::TlsContext>& used) {
+                                                 const std::shared_ptr<net::TlsContext>& used) {
     const bool untrusted = error.kind == ErrorClass::tls;
     if (untrusted || error.http_status == 401) {
         if (attempts.refreshed || !access_.has_files())

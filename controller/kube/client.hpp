@@ -4,7 +4,7 @@
 
 #include "base/json.hpp"
 #include "http/client.hpp"
-#include "kube/client_access.hpp"
+#include "kube/config/client_access.hpp"
 #include "kube/object.hpp"
 
 #include <functional>
@@ -84,7 +84,7 @@ class Client {
     // How long to wait before it is sent once more; nullopt: the error stands. `used` is the trust
     // that the attempt relied on.
     std::optional<rt::Duration> next_attempt(Attempts& attempts, const Error& error,
-                                             const std::shared_ptr<rt::TlsContext>& used);
+                                             const std::shared_ptr<net::TlsContext>& used);
 
     rt::Runtime& runtime_;
     ClientAccess access_;

@@ -1,7 +1,7 @@
 #include "ops/http_server.hpp"
 
 #include "base/log.hpp"
-#include "ops/address.hpp"
+#include "net/bind_address.hpp"
 #include "rt/deadline.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -166,7 +166,7 @@ HttpServer::HttpServer(rt::Runtime& runtime, Handlers handlers, HttpServerLimits
 HttpServer::~HttpServer() = default;
 
 Result<void> HttpServer::listen(std::string_view address) {
-    const auto parsed = parse_bind_address(address);
+    const auto parsed = net::parse_bind_address(address);
     if (!parsed)
         return parsed.error();
     error_code ec;

@@ -2,7 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/mutation.hpp"
-#include "reconcile/pushes.hpp"
+#include "reconcile/account/used_slots.hpp"
 
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -50,10 +50,10 @@ Controller::Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRe
                        ops::Metrics& metrics, boost::asio::thread_pool& offload, Settings settings,
                        kube::LeaderElector* elector)
     : runtime_(runtime), client_(client), settings_(std::move(settings)), metrics_(metrics),
-      world_([this](const auto& before, const auto& after) { connection_changed(before, after); },
-             [this](const auto& before, const auto& after) { instance_changed(before, after); },
-             [this](const auto& before, const auto& after) { secret_changed(before, after); },
-             [this](const auto&, const auto&) { namespace_changed(); }),
+      caches_([this](const auto& before, const auto& after) { connection_changed(before, after); },
+              [this](const auto& before, const auto& after) { instance_changed(before, after); },
+              [this](const auto& before, const auto& after) { secret_changed(before, after); },
+              [this](const auto&, const auto&) { namespace_changed(); }),
       tasks_(runtime), progress_(runtime), elector_(elector) {
     const Services services{.runtime = runtime_,
                             .kube = client,
@@ -64,27 +64,27 @@ Controller::Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRe
                             .digest_key = digest_key_,
                             .leadership = leadership_};
     instances_ = std::make_unique<InstanceReconciler>(
-        services, world_, tasks_,
+        services, caches_, tasks_,
         InstanceReconciler::Hooks{
-            .again_at = [this](const ObjectKey& key,
-                               rt::TimePoint when) { instance_queue_->add_at(key, when); },
-            .again = [this](const ObjectKey& key) { instance_queue_->add(key); },
+            .requeue_at = [this](const ObjectKey& key,
+                                 rt::TimePoint when) { instance_queue_->add_at(key, when); },
+            .requeue = [this](const ObjectKey& key) { instance_queue_->add(key); },
             .changed =
                 [this](const ObjectKey& key) {
                     wake_connections_of(key);
                 }});
     connections_ = std::make_unique<ConnectionReconciler>(
-        services, world_, *instances_, tasks_,
+        services, caches_, *instances_, tasks_,
         ConnectionReconciler::Hooks{
-            .again_at = [this](const ObjectKey& key,
-                               rt::TimePoint when) { connection_queue_->add_at(key, when); },
-            .again = [this](const ObjectKey& key) { connection_queue_->add(key); },
+            .requeue_at = [this](const ObjectKey& key,
+                                 rt::TimePoint when) { connection_queue_->add_at(key, when); },
+            .requeue = [this](const ObjectKey& key) { connection_queue_->add(key); },
             .claim = [this](const api::OmniConnection& object,
                             const api::Target& target) { claim(object, target); },
             .secret_seen =
                 [this](const kube::ObjectMeta& meta) {
-                    if (!world_.secrets.get(meta.key))
-                        world_.secrets.put({.meta = meta});
+                    if (!caches_.secrets.get(meta.key))
+                        caches_.secrets.put({.meta = meta});
                 }});
     instance_queue_ = std::make_unique<work::Queue<ObjectKey>>(
         runtime_, instance_workers,
@@ -143,20 +143,20 @@ void Controller::watch(kube::Store<T>& store, const kube::Resource& resource,
 asio::awaitable<void> Controller::run() {
     std::exception_ptr failure; // or a cancellation
     try {
-        watch(world_.instances, kube::resources::omni_instances, "", false);
-        watch(world_.connections, kube::resources::omni_connections, "", false);
+        watch(caches_.instances, kube::resources::omni_instances, "", false);
+        watch(caches_.connections, kube::resources::omni_connections, "", false);
         co_await wait_for_all(&kube::Watcher::synced);
         // The Secrets' store keeps what the objects name, so it is filled after them.
-        watch(world_.secrets, kube::resources::secrets, "type!=helm.sh/release.v1", true,
+        watch(caches_.secrets, kube::resources::secrets, "type!=helm.sh/release.v1", true,
               [this](const ObjectKey& key) {
-                  return world_.connections_by_secret.used(key) ||
-                         world_.instances_by_secret.used(key);
+                  return caches_.connections_by_secret.used(key) ||
+                         caches_.instances_by_secret.used(key);
               });
         co_await wait_for_all(&kube::Watcher::synced);
         co_await wait_digest_key();
         synced_ = true;
-        log::info("synced", {{"connections", std::to_string(world_.connections.objects().size())},
-                             {"instances", std::to_string(world_.instances.objects().size())}});
+        log::info("synced", {{"connections", std::to_string(caches_.connections.objects().size())},
+                             {"instances", std::to_string(caches_.instances.objects().size())}});
         co_await lead();
     } catch (...) {
         failure = std::current_exception();
@@ -183,7 +183,7 @@ asio::awaitable<void> Controller::record_rest() {
 
 // Without the right to watch namespaces, only the instances that select by label suffer.
 bool Controller::is_waited_for(const kube::Watcher& watcher) const {
-    return &watcher != world_.namespace_watcher;
+    return &watcher != caches_.namespace_watcher;
 }
 
 asio::awaitable<void> Controller::wait_for_all(bool (kube::Watcher::*state)() const) {
@@ -238,20 +238,20 @@ asio::awaitable<void> Controller::take_over() {
 }
 
 void Controller::work() {
-    instances_->inherit(spent_by_host());
+    instances_->inherit(used_by_host());
     started_ = true;
-    for (const auto& [key, object] : world_.instances.objects())
+    for (const auto& [key, object] : caches_.instances.objects())
         instance_queue_->add(key);
-    for (const auto& [key, object] : world_.connections.objects())
+    for (const auto& [key, object] : caches_.connections.objects())
         connection_queue_->add(key);
     tasks_.spawn(instance_queue_->run());
     tasks_.spawn(connection_queue_->run());
 }
 
-std::map<std::string, std::vector<rt::TimePoint>> Controller::spent_by_host() const {
+std::map<std::string, std::vector<rt::TimePoint>> Controller::used_by_host() const {
     std::map<std::string, std::vector<rt::TimePoint>> out;
-    for (const auto& [key, object] : world_.connections.objects())
-        for (const auto until : spent_slots(object->status, runtime_))
+    for (const auto& [key, object] : caches_.connections.objects())
+        for (const auto until : used_slots(object->status, runtime_))
             out[object->status.applied.target.host].push_back(until);
     return out;
 }
@@ -274,9 +274,9 @@ bool Controller::idle() const {
 void Controller::connection_changed(const Connection& before, const Connection& after) {
     const ObjectKey key = after ? after->meta.key : before->meta.key;
     if (!after) {
-        world_.connections_by_secret.erase(key);
-        world_.connections_by_instance.erase(key);
-        for (const auto& other : world_.claims.erase(key))
+        caches_.connections_by_secret.erase(key);
+        caches_.connections_by_instance.erase(key);
+        for (const auto& other : caches_.ownership.erase(key))
             connection_queue_->add(other);
         connection_queue_->add(key);
         instance_queue_->add(before->instance);
@@ -289,8 +289,8 @@ void Controller::connection_changed(const Connection& before, const Connection& 
         connections_->status_delivered(*after);
         return; // labels, or a status
     }
-    world_.connections_by_secret.set(key, secrets_of(*after));
-    world_.connections_by_instance.set(key, {after->instance});
+    caches_.connections_by_secret.set(key, secrets_of(*after));
+    caches_.connections_by_instance.set(key, {after->instance});
     claim(*after, connections_->target_of(*after));
     if (!started_)
         return;
@@ -307,7 +307,7 @@ void Controller::connection_changed(const Connection& before, const Connection& 
 }
 
 void Controller::claim(const api::OmniConnection& object, const api::Target& target) {
-    for (const auto& other : world_.claims.set(
+    for (const auto& other : caches_.ownership.set(
              object.meta.key,
              {.target = target, .created = object.meta.created, .fields = managed_fields(object)}))
         if (started_)
@@ -322,18 +322,18 @@ void Controller::instance_changed(const Instance& before, const Instance& after)
         return;
     }
     if (after)
-        world_.instances_by_secret.set(key, secrets_of(*after));
+        caches_.instances_by_secret.set(key, secrets_of(*after));
     else
-        world_.instances_by_secret.erase(key);
+        caches_.instances_by_secret.erase(key);
     if (after && after->allowed_from == "Selector" && !watches_namespaces_) {
         watches_namespaces_ = true;
-        watch_one(world_.namespaces,
+        watch_one(caches_.namespaces,
                   kube::WatchSpec{.resource = kube::resources::namespaces, .metadata_only = true},
                   {});
-        world_.namespace_watcher = watchers_.back().get();
+        caches_.namespace_watcher = watchers_.back().get();
     }
-    for (const auto& user : world_.connections_by_instance.users_of(key))
-        if (const auto object = world_.connections.get(user))
+    for (const auto& user : caches_.connections_by_instance.users_of(key))
+        if (const auto object = caches_.connections.get(user))
             claim(*object, connections_->target_of(*object));
     if (!started_)
         return;
@@ -348,11 +348,11 @@ void Controller::secret_changed(const Secret& before, const Secret& after) {
     const ObjectKey& key = after ? after->meta.key : before->meta.key;
     if (!after)
         connections_->secret_gone(key);
-    for (const auto& user : world_.instances_by_secret.users_of(key)) {
+    for (const auto& user : caches_.instances_by_secret.users_of(key)) {
         instances_->forget_backoff(user);
         instance_queue_->add(user);
     }
-    for (const auto& user : world_.connections_by_secret.users_of(key)) {
+    for (const auto& user : caches_.connections_by_secret.users_of(key)) {
         if (after)
             connections_->secret_changed(user);
         connection_queue_->add(user);
@@ -360,11 +360,11 @@ void Controller::secret_changed(const Secret& before, const Secret& after) {
 }
 
 void Controller::namespace_changed() {
-    for (const auto& [key, instance] : world_.instances.objects()) {
+    for (const auto& [key, instance] : caches_.instances.objects()) {
         if (instance->allowed_from != "Selector")
             continue;
-        for (const auto& user : world_.connections_by_instance.users_of(key))
-            if (const auto object = world_.connections.get(user))
+        for (const auto& user : caches_.connections_by_instance.users_of(key))
+            if (const auto object = caches_.connections.get(user))
                 claim(*object, connections_->target_of(*object));
         if (started_)
             wake_connections_of(key);
@@ -372,7 +372,7 @@ void Controller::namespace_changed() {
 }
 
 void Controller::wake_connections_of(const ObjectKey& instance) {
-    for (const auto& user : world_.connections_by_instance.users_of(instance))
+    for (const auto& user : caches_.connections_by_instance.users_of(instance))
         connection_queue_->add(user);
 }
 

@@ -1,10 +1,10 @@
-// The reconcile loop: watches feed the World, changes become keys in two queues, and the
+// The reconcile loop: watches feed the Caches, changes become keys in two queues, and the
 // reconcilers work them off.
 #pragma once
 
 #include "ops/liveness.hpp"
-#include "reconcile/connection_reconciler.hpp"
-#include "reconcile/instance_reconciler.hpp"
+#include "reconcile/account/instance_reconciler.hpp"
+#include "reconcile/connection/connection_reconciler.hpp"
 #include "work/queue.hpp"
 
 #include <memory>
@@ -66,14 +66,14 @@ class Controller {
     asio::awaitable<void> take_over();
     void work();
     asio::awaitable<void> record_rest();
-    [[nodiscard]] std::map<std::string, std::vector<rt::TimePoint>> spent_by_host() const;
+    [[nodiscard]] std::map<std::string, std::vector<rt::TimePoint>> used_by_host() const;
 
     rt::Runtime& runtime_;
     kube::Client& client_;
     Settings settings_;
     DigestKey digest_key_;
     ops::Metrics& metrics_;
-    World world_;
+    Caches caches_;
     rt::TaskGroup tasks_;
     std::unique_ptr<InstanceReconciler> instances_;
     std::unique_ptr<ConnectionReconciler> connections_;

@@ -1,6 +1,6 @@
 #include "rt/runtime.hpp"
 
-#include "rt/authority.hpp"
+#include "net/authority.hpp"
 
 #include <cstring>
 
@@ -27,7 +27,7 @@ std::string Runtime::random_name() {
 }
 
 std::string Endpoint::authority() const {
-    return join_authority(host, port);
+    return net::join_authority(host, port);
 }
 
 } // namespace oco::rt

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "rt/proxy.hpp"
-#include "rt/tls.hpp"
+#include "net/proxy.hpp"
+#include "net/tls.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -24,9 +24,9 @@ namespace oco::rt {
 struct Endpoint {
     std::string host; // name or address, without brackets
     std::uint16_t port = 0;
-    std::shared_ptr<TlsContext> tls;              // null: plain TCP
-    std::string tls_server_name;                  // what the certificate must name; empty: `host`
-    std::shared_ptr<const Proxy> proxy = nullptr; // tunnelled through this; null: directly
+    std::shared_ptr<net::TlsContext> tls; // null: plain TCP
+    std::string tls_server_name;          // what the certificate must name; empty: `host`
+    std::shared_ptr<const net::Proxy> proxy = nullptr; // tunnelled through this; null: directly
 
     [[nodiscard]] std::string authority() const; // "host:port", IPv6 in brackets
 };

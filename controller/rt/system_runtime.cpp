@@ -1,7 +1,7 @@
 #include "rt/system_runtime.hpp"
 
-#include "rt/authority.hpp"
-#include "rt/tunnel.hpp"
+#include "net/authority.hpp"
+#include "net/tunnel.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
@@ -83,14 +83,14 @@ class TcpStream final : public Stream {
 
 class TlsStream final : public Stream {
   public:
-    TlsStream(tcp::socket socket, std::shared_ptr<TlsContext> context)
+    TlsStream(tcp::socket socket, std::shared_ptr<net::TlsContext> context)
         : context_(std::move(context)), stream_(std::move(socket), context_->ssl) {}
 
     asio::awaitable<Result<void>> handshake(std::string name) {
         SSL* ssl = stream_.native_handle();
-        if (!parse_address(name))
+        if (!net::parse_address(name))
             SSL_set_tlsext_host_name(ssl, name.c_str());
-        if (context_->verify == Verify::peer)
+        if (context_->verify == net::Verify::peer)
             stream_.set_verify_callback(asio::ssl::host_name_verification(name), ignored_);
         const auto [ec] =
             co_await stream_.async_handshake(asio::ssl::stream_base::client, use_tuple);
@@ -121,7 +121,7 @@ class TlsStream final : public Stream {
     void close() noexcept override { stream_.lowest_layer().close(ignored_); }
 
   private:
-    std::shared_ptr<TlsContext> context_;
+    std::shared_ptr<net::TlsContext> context_;
     asio::ssl::stream<tcp::socket> stream_;
     error_code ignored_;
 };
@@ -136,7 +136,7 @@ asio::awaitable<Result<tcp::socket>> connect_tcp(asio::any_io_executor executor,
     tcp::socket socket(executor);
     const auto [connect_error, used] = co_await asio::async_connect(socket, results, use_tuple);
     if (connect_error)
-        co_return stream_error("connect to " + join_authority(host, port), connect_error);
+        co_return stream_error("connect to " + net::join_authority(host, port), connect_error);
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     socket.set_option(asio::socket_base::keep_alive(true), ignored);
@@ -145,7 +145,7 @@ asio::awaitable<Result<tcp::socket>> connect_tcp(asio::any_io_executor executor,
 
 // A connection to the proxy that has become one to `target`.
 asio::awaitable<Result<tcp::socket>> connect_through(asio::any_io_executor executor,
-                                                     std::shared_ptr<const Proxy> proxy,
+                                                     std::shared_ptr<const net::Proxy> proxy,
                                                      std::string target) {
     auto socket = co_await connect_tcp(executor, proxy->host, proxy->port);
     if (!socket)
@@ -153,10 +153,10 @@ asio::awaitable<Result<tcp::socket>> connect_through(asio::any_io_executor execu
     const auto failed = [&proxy](const Error& error) {
         return make_error(error.kind, "the proxy " + proxy->authority() + ": " + error.message);
     };
-    const SecretBytes request = connect_request(*proxy, target);
+    const SecretBytes request = net::connect_request(*proxy, target);
     if (auto written = co_await write_to(*socket, request.expose()); !written)
         co_return failed(written.error());
-    TunnelReply reply(*proxy);
+    net::TunnelReply reply(*proxy);
     char buffer[1024];
     for (;;) {
         const auto size = co_await read_from(*socket, std::span<char>(buffer));

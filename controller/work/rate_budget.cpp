@@ -53,12 +53,12 @@ int RateBudget::starting_reserve(TimePoint now) const {
 }
 
 // A lone rotation must not wait, in the first minute either; but of two slots one is for the rest.
-int RateBudget::kept_back(Errand errand, TimePoint now) const {
+int RateBudget::kept_back(RequestClass request_class, TimePoint now) const {
     const int start = starting_reserve(now);
-    return traits(errand).reserve ? std::min(start + tenth(now), limit(now) - 1) : start;
+    return traits(request_class).reserve ? std::min(start + tenth(now), limit(now) - 1) : start;
 }
 
-Duration RateBudget::errand_pace(TimePoint now) const {
+Duration RateBudget::class_pace(TimePoint now) const {
     return share_of_minute(limit(now) - tenth(now));
 }
 
@@ -84,18 +84,18 @@ bool RateBudget::ready(TimePoint now) {
     return has_slot(starting_reserve(now), now) && (!lowered(now) || now >= next_of_all_);
 }
 
-bool RateBudget::ready(Errand errand, TimePoint now) {
+bool RateBudget::ready(RequestClass request_class, TimePoint now) {
     if (!ready(now))
         return false;
-    const ErrandTraits its = traits(errand);
-    return has_slot(kept_back(errand, now), now) && (!its.paced || now >= next_paced_);
+    const RequestClassTraits its = traits(request_class);
+    return has_slot(kept_back(request_class, now), now) && (!its.paced || now >= next_paced_);
 }
 
-RateBudget::Slot RateBudget::take(Errand errand, TimePoint now) {
+RateBudget::Slot RateBudget::take(RequestClass request_class, TimePoint now) {
     assert(ready(now));
     in_flight_.insert(next_slot_);
-    if (traits(errand).paced)
-        next_paced_ = now + errand_pace(now);
+    if (traits(request_class).paced)
+        next_paced_ = now + class_pace(now);
     if (lowered(now))
         next_of_all_ = now + lowered_pace(now);
     if (refusals_ > 0)
@@ -168,12 +168,12 @@ TimePoint RateBudget::next_change(TimePoint now) {
     return next;
 }
 
-TimePoint RateBudget::estimate(std::size_t ahead, Errand errand, TimePoint now) {
+TimePoint RateBudget::estimate(std::size_t ahead, RequestClass request_class, TimePoint now) {
     expire(now);
-    const ErrandTraits its = traits(errand);
+    const RequestClassTraits its = traits(request_class);
     const auto all = static_cast<std::size_t>(std::max(limit(now), 1));
     const TimePoint earliest = std::max(now, paused_until_);
-    const std::size_t place = ahead + static_cast<std::size_t>(kept_back(errand, now));
+    const std::size_t place = ahead + static_cast<std::size_t>(kept_back(request_class, now));
     const std::size_t turn = place / all;
     // When the slot of this place comes free: the idle ones first, then those that wait for the end
     // of their window, then those in flight.
@@ -190,7 +190,7 @@ TimePoint RateBudget::estimate(std::size_t ahead, Errand errand, TimePoint now) 
     when += static_cast<Duration::rep>(turn) * window;
     if (its.paced)
         when = std::max(when, std::max(earliest, next_paced_) +
-                                  static_cast<Duration::rep>(ahead) * errand_pace(now));
+                                  static_cast<Duration::rep>(ahead) * class_pace(now));
     return when;
 }
 

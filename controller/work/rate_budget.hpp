@@ -3,7 +3,7 @@
 #pragma once
 
 #include "rt/runtime.hpp"
-#include "work/errand.hpp"
+#include "work/request_class.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -41,12 +41,12 @@ class RateBudget {
 
     // Slots free at `now`; 0 while paused.
     [[nodiscard]] int free(TimePoint now);
-    // Whether a request for `errand` may be sent at `now`.
-    [[nodiscard]] bool ready(Errand errand, TimePoint now);
+    // Whether a request of `request_class` may be sent at `now`.
+    [[nodiscard]] bool ready(RequestClass request_class, TimePoint now);
     // The same without regard to pace and reserve: for who has waited longest.
     [[nodiscard]] bool ready(TimePoint now);
     // Only when ready. The slot must be answered, refused, unanswered or unused later.
-    Slot take(Errand errand, TimePoint now);
+    Slot take(RequestClass request_class, TimePoint now);
 
     void answered(Slot slot, TimePoint now);
     void unanswered(Slot slot, TimePoint deadline);
@@ -80,7 +80,7 @@ class RateBudget {
     [[nodiscard]] TimePoint next_change(TimePoint now);
 
     // About when a request goes that `ahead` others go before: for people.
-    [[nodiscard]] TimePoint estimate(std::size_t ahead, Errand errand, TimePoint now);
+    [[nodiscard]] TimePoint estimate(std::size_t ahead, RequestClass request_class, TimePoint now);
 
     // Nothing would be forgotten with this budget.
     [[nodiscard]] bool unspent(TimePoint now);
@@ -100,15 +100,15 @@ class RateBudget {
     [[nodiscard]] int used() const;
     [[nodiscard]] int tenth(TimePoint now) const;
     [[nodiscard]] int starting_reserve(TimePoint now) const;
-    [[nodiscard]] int kept_back(Errand errand, TimePoint now) const;
+    [[nodiscard]] int kept_back(RequestClass request_class, TimePoint now) const;
     [[nodiscard]] bool has_slot(int kept_back, TimePoint now);
 
     [[nodiscard]] bool mostly_ours(TimePoint now) const;
 
     [[nodiscard]] bool lowered(TimePoint now) const { return limit(now) < configured_; }
 
-    // Between requests that are paced for their errand, and between all while the limit is lowered.
-    [[nodiscard]] Duration errand_pace(TimePoint now) const;
+    // Between requests that are paced for their class, and between all while the limit is lowered.
+    [[nodiscard]] Duration class_pace(TimePoint now) const;
     [[nodiscard]] Duration lowered_pace(TimePoint now) const;
 
     int configured_;

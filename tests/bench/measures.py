@@ -18,7 +18,7 @@ from control_plane import ControlPlane, wait_until
 from installation import install_crds
 from kube_bulk import CONNECTIONS_PATH, SECRETS_PATH, KubeBulk
 from omni_traffic import Journal, connect
-from operator_site import GROUP, TOKEN, Emulator
+from tenant import GROUP, TOKEN, Emulator
 
 PATIENCE_SECONDS = 180
 QUIET_SECONDS = 20

@@ -172,7 +172,7 @@ int main(int argc, char** argv) {
     CLI::App app("Holds the simulation's model of the Kubernetes API against the real one.");
     app.add_flag("--model", model, "against the model");
     app.add_option("--seeds", seeds, "with --model: how many for each case");
-    app.add_flag("--lies", lies, "against models that are wrong: which cases notice");
+    app.add_flag("--faulty", lies, "against models that are wrong: which cases notice");
     app.add_option("--kubeconfig", kubeconfig, "against a real server, as its administrator");
     app.add_option("--case", part, "only cases with this in their names");
     CLI11_PARSE(app, argc, argv);
@@ -188,6 +188,6 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "kube_conformance: %s\n", failure.what());
         return 1;
     }
-    std::fprintf(stderr, "--model, --lies or --kubeconfig FILE\n");
+    std::fprintf(stderr, "--model, --faulty or --kubeconfig FILE\n");
     return 2;
 }

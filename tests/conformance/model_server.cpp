@@ -9,7 +9,7 @@ constexpr std::string_view known_token = "known";
 
 std::unique_ptr<kube::Client> make_client(rt::Runtime& runtime, std::string_view token) {
     kube::ClientConfig config;
-    config.server = {.scheme = kube::Scheme::http,
+    config.server = {.scheme = net::Scheme::http,
                      .host = std::string(sim::kube_host),
                      .port = 80,
                      .path_prefix = ""};

@@ -1,7 +1,7 @@
 #include "real_server.hpp"
 
 #include "base/base64.hpp"
-#include "kube/config.hpp"
+#include "kube/config/client_config.hpp"
 
 #include <fstream>
 #include <iterator>

@@ -101,10 +101,10 @@ def test_the_monitors_are_the_same(
     text = text.replace("# components:", "components:").replace(
         f"# - ../../components/{component}", f"- ../../components/{component}"
     )
-    site = tmp_path / "kustomize"
-    _copy(OVERLAYS.parent, site)
-    (site / "overlays" / "cluster-wide" / "kustomization.yaml").write_text(text)
-    dry_run(control_plane, "--kustomize", str(site / "overlays" / "cluster-wide"))
+    tenant = tmp_path / "kustomize"
+    _copy(OVERLAYS.parent, tenant)
+    (tenant / "overlays" / "cluster-wide" / "kustomization.yaml").write_text(text)
+    dry_run(control_plane, "--kustomize", str(tenant / "overlays" / "cluster-wide"))
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from control_plane import ControlPlane, find_binaries  # noqa: E402
 from installation import install_crds  # noqa: E402
-from operator_site import Emulator, Operator, Site, launch_to_fail  # noqa: E402
+from tenant import Emulator, Operator, Tenant, launch_to_fail  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -110,11 +110,11 @@ def long_waits(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def site(
+def tenant(
     control_plane: ControlPlane, emulator: Emulator, operator: Operator
-) -> Iterator[Site]:
+) -> Iterator[Tenant]:
     """A namespace to work in. After the test no credential of it may be readable anywhere."""
-    place = Site(control_plane, emulator, operator)
+    place = Tenant(control_plane, emulator, operator)
     yield place
     emulator.admin("DELETE", "faults")
     assert not place.leaked()

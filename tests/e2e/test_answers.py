@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from operator_site import TOKEN, Site
+from tenant import TOKEN, Tenant
 from test_push import openssl, password
 
 
@@ -27,18 +27,18 @@ def is_stalled(conditions: dict[str, Any]) -> bool:
 # --- the Secret ------------------------------------------------------------------------------
 
 
-def test_a_missing_secret_and_a_missing_key_heal(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.connection("sales", connection, credentials=password("db"))
-    conditions = site.wait_reason("sales", "SecretNotFound")
+def test_a_missing_secret_and_a_missing_key_heal(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.connection("sales", connection, credentials=password("db"))
+    conditions = tenant.wait_reason("sales", "SecretNotFound")
     assert is_failing(conditions)
-    assert f"{site.ns}/db" in conditions["Ready"]["message"]
-    site.secret("db", wrong="not-the-key-we-want")
-    assert is_failing(site.wait_reason("sales", "SecretKeyNotFound"))
-    assert site.emulator.patches(connection) == []
-    site.secret("db", password="here-it-is-at-last")
-    site.wait_reason("sales", "Synced")
-    assert site.emulator.bodies(connection) == [{"passwordUnencrypted": "here-it-is-at-last"}]
+    assert f"{tenant.ns}/db" in conditions["Ready"]["message"]
+    tenant.secret("db", wrong="not-the-key-we-want")
+    assert is_failing(tenant.wait_reason("sales", "SecretKeyNotFound"))
+    assert tenant.emulator.patches(connection) == []
+    tenant.secret("db", password="here-it-is-at-last")
+    tenant.wait_reason("sales", "Synced")
+    assert tenant.emulator.bodies(connection) == [{"passwordUnencrypted": "here-it-is-at-last"}]
 
 
 BAD_CREDENTIALS = {
@@ -55,7 +55,7 @@ BAD_CREDENTIALS = {
 
 
 @pytest.mark.parametrize("case", BAD_CREDENTIALS)
-def test_a_bad_credential_spends_no_request(site: Site, case: str) -> None:
+def test_a_bad_credential_spends_no_request(tenant: Tenant, case: str) -> None:
     dialect, kind, key, value = BAD_CREDENTIALS[case]
     if value == "EC":
         value = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
@@ -63,15 +63,15 @@ def test_a_bad_credential_spends_no_request(site: Site, case: str) -> None:
         "password": "good-enough-password",
         "tls.key": openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"),
     }
-    connection = site.emulator.new_connection(dialect)
-    site.secret("credential", **{key: value})
-    site.connection("c", connection, credentials={kind: {"secretRef": {"name": "credential"}}})
-    assert is_stalled(site.wait_reason("c", "InvalidCredential"))
-    assert site.emulator.patches(connection) == []
+    connection = tenant.emulator.new_connection(dialect)
+    tenant.secret("credential", **{key: value})
+    tenant.connection("c", connection, credentials={kind: {"secretRef": {"name": "credential"}}})
+    assert is_stalled(tenant.wait_reason("c", "InvalidCredential"))
+    assert tenant.emulator.patches(connection) == []
     if key in good:
-        site.secret("credential", **{key: good[key]})
-        site.wait_reason("c", "Synced")
-        assert len(site.emulator.patches(connection)) == 1
+        tenant.secret("credential", **{key: good[key]})
+        tenant.wait_reason("c", "Synced")
+        assert len(tenant.emulator.patches(connection)) == 1
 
 
 @pytest.mark.parametrize(
@@ -82,118 +82,118 @@ def test_a_bad_credential_spends_no_request(site: Site, case: str) -> None:
         ("bigquery", "password"),
     ],
 )
-def test_a_credential_of_the_wrong_kind_is_never_sent(site: Site, dialect: str, kind: str) -> None:
-    connection = site.emulator.new_connection(dialect)
+def test_a_credential_of_the_wrong_kind_is_never_sent(tenant: Tenant, dialect: str, kind: str) -> None:
+    connection = tenant.emulator.new_connection(dialect)
     key = openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
     account = {"type": "service_account", "project_id": "p", "private_key": key}
     account["client_email"] = "omni@p.iam.gserviceaccount.com"
-    site.secret(
+    tenant.secret(
         "credential",
         password="a-plain-password",
         **{"tls.key": key, "service-account.json": json.dumps(account)},
     )
-    site.connection("c", connection, credentials={kind: {"secretRef": {"name": "credential"}}})
-    assert is_stalled(site.wait_reason("c", "CredentialKindMismatch"))
-    assert site.emulator.patches(connection) == []
+    tenant.connection("c", connection, credentials={kind: {"secretRef": {"name": "credential"}}})
+    assert is_stalled(tenant.wait_reason("c", "CredentialKindMismatch"))
+    assert tenant.emulator.patches(connection) == []
 
 
 # --- Omni's answers ----------------------------------------------------------------------------
 
 
-def test_400_is_not_sent_again_unchanged(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
+def test_400_is_not_sent_again_unchanged(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
     message = {"error": "400", "message": "the password is too weak for us"}
-    site.emulator.fault(connection, "respond", status=400, body=message)
-    site.secret("db", password="hunter-2-hunter")
-    site.connection("sales", connection, credentials=password("db"))
-    conditions = site.wait_reason("sales", "Rejected")
+    tenant.emulator.fault(connection, "respond", status=400, body=message)
+    tenant.secret("db", password="hunter-2-hunter")
+    tenant.connection("sales", connection, credentials=password("db"))
+    conditions = tenant.wait_reason("sales", "Rejected")
     assert is_stalled(conditions)
     assert "the password is too weak for us" in conditions["Ready"]["message"]
-    site.operator.restart()
-    site.kubectl("label", "secret/db", "touched=yes")
-    site.synced_marker()
-    assert len(site.emulator.patches(connection)) == 1
-    assert site.conditions("sales")["Ready"]["reason"] == "Rejected"
-    site.emulator.admin("DELETE", "faults")
-    site.secret("db", password="a-far-stronger-one")
-    site.wait_reason("sales", "Synced")
-    assert len(site.emulator.patches(connection)) == 2
+    tenant.operator.restart()
+    tenant.kubectl("label", "secret/db", "touched=yes")
+    tenant.synced_marker()
+    assert len(tenant.emulator.patches(connection)) == 1
+    assert tenant.conditions("sales")["Ready"]["reason"] == "Rejected"
+    tenant.emulator.admin("DELETE", "faults")
+    tenant.secret("db", password="a-far-stronger-one")
+    tenant.wait_reason("sales", "Synced")
+    assert len(tenant.emulator.patches(connection)) == 2
 
 
-def test_a_misspelt_role_never_holds_up_a_password(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", password="goes-through-anyway")
-    site.connection("sales", connection, credentials=password("db"), baseRole="QUERRIER")
-    assert is_stalled(site.wait_reason("sales", "Rejected"))
-    assert [list(b) for b in site.emulator.bodies(connection)] == [
+def test_a_misspelt_role_never_holds_up_a_password(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", password="goes-through-anyway")
+    tenant.connection("sales", connection, credentials=password("db"), baseRole="QUERRIER")
+    assert is_stalled(tenant.wait_reason("sales", "Rejected"))
+    assert [list(b) for b in tenant.emulator.bodies(connection)] == [
         ["passwordUnencrypted", "baseRole"],
         ["passwordUnencrypted"],
     ]
-    site.secret("db", password="the-next-goes-too")
-    assert site.wait_patches(connection, 3)[2:] == [{"passwordUnencrypted": "the-next-goes-too"}]
-    site.connection("sales", connection, credentials=password("db"), baseRole="QUERIER")
-    site.wait_reason("sales", "Synced")
-    assert site.emulator.bodies(connection)[3:] == [{"baseRole": "QUERIER"}]
+    tenant.secret("db", password="the-next-goes-too")
+    assert tenant.wait_patches(connection, 3)[2:] == [{"passwordUnencrypted": "the-next-goes-too"}]
+    tenant.connection("sales", connection, credentials=password("db"), baseRole="QUERIER")
+    tenant.wait_reason("sales", "Synced")
+    assert tenant.emulator.bodies(connection)[3:] == [{"baseRole": "QUERIER"}]
 
 
-def test_401_is_the_keys_fault_and_heals_with_a_new_key(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.secret("omni-token-2", token="omni_osk_soon_revoked")
-    site.emulator.admin("PUT", "tokens", {"tokens": [TOKEN, "omni_osk_soon_revoked"]})
-    site.instance("revoked", apiTokenSecretRef={"name": "omni-token-2"})
-    site.secret("db", password="before-revocation")
+def test_401_is_the_keys_fault_and_heals_with_a_new_key(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("omni-token-2", token="omni_osk_soon_revoked")
+    tenant.emulator.admin("PUT", "tokens", {"tokens": [TOKEN, "omni_osk_soon_revoked"]})
+    tenant.instance("revoked", apiTokenSecretRef={"name": "omni-token-2"})
+    tenant.secret("db", password="before-revocation")
     reference = {"instanceRef": {"name": "revoked"}, "credentials": password("db")}
-    site.connection("sales", connection, **reference)
-    site.wait_reason("sales", "Synced")
-    site.emulator.admin("PUT", "tokens", {"tokens": [TOKEN]})
-    site.secret("db", password="after-revocation")
-    assert is_stalled(site.wait_reason("sales", "Unauthorized"))
-    assert is_stalled(site.wait_reason("revoked", "Unauthorized", "oinst"))
-    site.secret("omni-token-2", token=TOKEN)
-    site.wait_reason("sales", "Synced")
-    assert site.emulator.bodies(connection)[-1] == {"passwordUnencrypted": "after-revocation"}
+    tenant.connection("sales", connection, **reference)
+    tenant.wait_reason("sales", "Synced")
+    tenant.emulator.admin("PUT", "tokens", {"tokens": [TOKEN]})
+    tenant.secret("db", password="after-revocation")
+    assert is_stalled(tenant.wait_reason("sales", "Unauthorized"))
+    assert is_stalled(tenant.wait_reason("revoked", "Unauthorized", "oinst"))
+    tenant.secret("omni-token-2", token=TOKEN)
+    tenant.wait_reason("sales", "Synced")
+    assert tenant.emulator.bodies(connection)[-1] == {"passwordUnencrypted": "after-revocation"}
 
 
-def test_403_with_a_good_key_stops_only_its_connection(site: Site) -> None:
-    refused, fine = (site.emulator.new_connection("postgres") for _ in range(2))
-    site.emulator.fault(refused, "respond", status=403, body={"message": "no Connection Admin"})
-    site.connection("refused", refused, baseRole="VIEWER")
-    assert is_stalled(site.wait_reason("refused", "Forbidden"))
-    site.connection("fine", fine, baseRole="VIEWER")
-    site.wait_reason("fine", "Synced")
-    site.emulator.admin("DELETE", "faults")
-    site.kubectl("annotate", "oconn/refused", "reconcile.omniconnection.io/requestedAt=now")
-    site.wait_reason("refused", "Synced")
+def test_403_with_a_good_key_stops_only_its_connection(tenant: Tenant) -> None:
+    refused, fine = (tenant.emulator.new_connection("postgres") for _ in range(2))
+    tenant.emulator.fault(refused, "respond", status=403, body={"message": "no Connection Admin"})
+    tenant.connection("refused", refused, baseRole="VIEWER")
+    assert is_stalled(tenant.wait_reason("refused", "Forbidden"))
+    tenant.connection("fine", fine, baseRole="VIEWER")
+    tenant.wait_reason("fine", "Synced")
+    tenant.emulator.admin("DELETE", "faults")
+    tenant.kubectl("annotate", "oconn/refused", "reconcile.omniconnection.io/requestedAt=now")
+    tenant.wait_reason("refused", "Synced")
 
 
-def test_404_and_a_connection_that_does_not_exist(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.emulator.fault(connection, "respond", status=404, count=1)
-    site.connection("lost", connection, baseRole="VIEWER")
-    assert is_stalled(site.wait_reason("lost", "ConnectionNotFound"))
-    site.wait_reason("lost", "Synced")
+def test_404_and_a_connection_that_does_not_exist(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.emulator.fault(connection, "respond", status=404, count=1)
+    tenant.connection("lost", connection, baseRole="VIEWER")
+    assert is_stalled(tenant.wait_reason("lost", "ConnectionNotFound"))
+    tenant.wait_reason("lost", "Synced")
 
     absent = "00000000-0000-4000-8000-000000000000"
-    site.secret("db", password="for-nobody-yet")
-    site.connection("absent", absent, credentials=password("db"))
-    site.wait_reason("absent", "ConnectionNotFound")
-    assert site.emulator.patches(absent) == []
-    site.emulator.admin("PUT", f"connections/{absent}", {"name": "n", "dialect": "postgres"})
-    site.kubectl("annotate", "oconn/absent", "reconcile.omniconnection.io/requestedAt=now")
-    site.wait_reason("absent", "Synced")
-    site.emulator.admin("DELETE", f"connections/{absent}?purge=1")
+    tenant.secret("db", password="for-nobody-yet")
+    tenant.connection("absent", absent, credentials=password("db"))
+    tenant.wait_reason("absent", "ConnectionNotFound")
+    assert tenant.emulator.patches(absent) == []
+    tenant.emulator.admin("PUT", f"connections/{absent}", {"name": "n", "dialect": "postgres"})
+    tenant.kubectl("annotate", "oconn/absent", "reconcile.omniconnection.io/requestedAt=now")
+    tenant.wait_reason("absent", "Synced")
+    tenant.emulator.admin("DELETE", f"connections/{absent}?purge=1")
 
 
-def test_429_waits_as_asked(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.emulator.fault(
+def test_429_waits_as_asked(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.emulator.fault(
         connection, "respond", status=429, count=1, headers={"Retry-After": "2"}
     )
-    site.connection("sales", connection, baseRole="VIEWER")
-    conditions = site.wait_reason("sales", "RateLimited")
+    tenant.connection("sales", connection, baseRole="VIEWER")
+    conditions = tenant.wait_reason("sales", "RateLimited")
     assert conditions["Ready"]["status"] == "Unknown" and "Reconciling" in conditions
-    site.wait_reason("sales", "Synced")
-    first, second = site.emulator.patches(connection)
+    tenant.wait_reason("sales", "Synced")
+    first, second = tenant.emulator.patches(connection)
     assert second["timeUnixMs"] - first["timeUnixMs"] >= 2000
 
 
@@ -208,107 +208,107 @@ def test_429_waits_as_asked(site: Site) -> None:
     ],
     ids=lambda f: f"{f['action']}-{f.get('status', '')}",
 )
-def test_a_passing_fault_is_retried(site: Site, fault: dict[str, Any]) -> None:
-    connection = site.emulator.new_connection("postgres")
+def test_a_passing_fault_is_retried(tenant: Tenant, fault: dict[str, Any]) -> None:
+    connection = tenant.emulator.new_connection("postgres")
     fault = dict(fault)
-    site.emulator.fault(connection, fault.pop("action"), **fault)
-    site.secret("db", password="sent-until-accepted")
-    site.connection("sales", connection, credentials=password("db"))
-    assert is_failing(site.wait_reason("sales", "OmniUnavailable"))
-    assert site.status("sales")["nextAttemptTime"]
-    site.wait_reason("sales", "Synced")
-    assert site.emulator.bodies(connection) == [{"passwordUnencrypted": "sent-until-accepted"}] * 3
-    status = site.status("sales")
+    tenant.emulator.fault(connection, fault.pop("action"), **fault)
+    tenant.secret("db", password="sent-until-accepted")
+    tenant.connection("sales", connection, credentials=password("db"))
+    assert is_failing(tenant.wait_reason("sales", "OmniUnavailable"))
+    assert tenant.status("sales")["nextAttemptTime"]
+    tenant.wait_reason("sales", "Synced")
+    assert tenant.emulator.bodies(connection) == [{"passwordUnencrypted": "sent-until-accepted"}] * 3
+    status = tenant.status("sales")
     assert "failures" not in status and "nextAttemptTime" not in status
 
 
-def test_no_answer_is_told_while_it_lasts_and_then_retried(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.emulator.fault(connection, "hang", count=1)
-    site.connection("sales", connection, baseRole="VIEWER")
-    conditions = site.wait_reason("sales", "Progressing")
+def test_no_answer_is_told_while_it_lasts_and_then_retried(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.emulator.fault(connection, "hang", count=1)
+    tenant.connection("sales", connection, baseRole="VIEWER")
+    conditions = tenant.wait_reason("sales", "Progressing")
     assert conditions["Ready"]["status"] == "Unknown"
-    site.wait_reason("sales", "OmniUnavailable")
-    site.wait_reason("sales", "Synced")
-    assert len(site.emulator.patches(connection)) == 2
+    tenant.wait_reason("sales", "OmniUnavailable")
+    tenant.wait_reason("sales", "Synced")
+    assert len(tenant.emulator.patches(connection)) == 2
 
 
-def test_an_answer_that_is_not_json_is_no_problem(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.emulator.fault(
+def test_an_answer_that_is_not_json_is_no_problem(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.emulator.fault(
         connection,
         "respond",
         status=422,
         headers={"Content-Type": "text/plain"},
         body="unprocessable, says a proxy",
     )
-    site.connection("sales", connection, baseRole="VIEWER")
-    message = site.wait_reason("sales", "Rejected")["Ready"]["message"]
+    tenant.connection("sales", connection, baseRole="VIEWER")
+    message = tenant.wait_reason("sales", "Rejected")["Ready"]["message"]
     assert "unprocessable, says a proxy" in message
 
 
-def test_an_answer_that_repeats_the_credential_is_withheld(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
+def test_an_answer_that_repeats_the_credential_is_withheld(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
     echo = {"message": "invalid: echo-of-the-password"}
-    site.emulator.fault(connection, "respond", status=400, body=echo)
-    site.secret("db", password="echo-of-the-password")
-    site.connection("sales", connection, credentials=password("db"))
-    message = site.wait_reason("sales", "Rejected")["Ready"]["message"]
+    tenant.emulator.fault(connection, "respond", status=400, body=echo)
+    tenant.secret("db", password="echo-of-the-password")
+    tenant.connection("sales", connection, credentials=password("db"))
+    message = tenant.wait_reason("sales", "Rejected")["Ready"]["message"]
     assert "withheld" in message and "echo-of" not in message
 
 
 # --- who may -------------------------------------------------------------------------------------
 
 
-def test_two_objects_for_one_connection(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", password="of-the-older-object")
-    site.secret("db2", password="of-the-younger-object")
-    site.connection("older", connection, credentials=password("db"))
-    site.wait_reason("older", "Synced")
-    site.eventually(  # creation times have whole seconds
-        lambda: site.plane.get("oconn", "older", site.ns), "the older exists"
+def test_two_objects_for_one_connection(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", password="of-the-older-object")
+    tenant.secret("db2", password="of-the-younger-object")
+    tenant.connection("older", connection, credentials=password("db"))
+    tenant.wait_reason("older", "Synced")
+    tenant.eventually(  # creation times have whole seconds
+        lambda: tenant.plane.get("oconn", "older", tenant.ns), "the older exists"
     )
-    site.connection("younger", connection, credentials=password("db2"))
-    conditions = site.wait_reason("younger", "ConnectionConflict")
+    tenant.connection("younger", connection, credentials=password("db2"))
+    conditions = tenant.wait_reason("younger", "ConnectionConflict")
     assert is_stalled(conditions)
     assert "older" in conditions["Ready"]["message"]
-    assert len(site.emulator.patches(connection)) == 1
-    site.kubectl("delete", "oconn/older")
-    site.wait_reason("younger", "Synced")
-    assert site.emulator.bodies(connection)[1:] == [
+    assert len(tenant.emulator.patches(connection)) == 1
+    tenant.kubectl("delete", "oconn/older")
+    tenant.wait_reason("younger", "Synced")
+    assert tenant.emulator.bodies(connection)[1:] == [
         {"passwordUnencrypted": "of-the-younger-object"}
     ]
 
 
-def test_other_namespaces(site: Site) -> None:
-    guest = site.plane.create_namespace("guest")
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", guest, password="of-a-guest-namespace")
+def test_other_namespaces(tenant: Tenant) -> None:
+    guest = tenant.plane.create_namespace("guest")
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", guest, password="of-a-guest-namespace")
 
     def guest_connection(name: str, instance: str) -> None:
-        reference = {"name": instance, "namespace": site.ns}
-        site.connection(
+        reference = {"name": instance, "namespace": tenant.ns}
+        tenant.connection(
             name, connection, guest, instanceRef=reference, credentials=password("db")
         )
 
     guest_connection("sales", "omni")
-    refused = site.wait_reason("sales", "NamespaceNotAllowed", ns=guest)
+    refused = tenant.wait_reason("sales", "NamespaceNotAllowed", ns=guest)
     guest_connection("nowhere", "absent")
-    absent = site.wait_reason("nowhere", "NamespaceNotAllowed", ns=guest)
+    absent = tenant.wait_reason("nowhere", "NamespaceNotAllowed", ns=guest)
     read_alike = refused["Ready"]["message"].replace("/omni ", "/absent ")
     assert read_alike == absent["Ready"]["message"]
     selector = {"from": "Selector", "selector": {"matchLabels": {"may": "push"}}}
-    site.instance("omni", allowedNamespaces=selector)
-    site.kubectl("label", "namespace", guest, "may=push")
-    site.wait_reason("sales", "Synced", ns=guest)
-    site.kubectl("label", "namespace", guest, "may-")
-    site.wait_reason("sales", "NamespaceNotAllowed", ns=guest)
-    site.instance("omni", allowedNamespaces={"from": "All"})
-    site.wait_reason("sales", "Synced", ns=guest)
+    tenant.instance("omni", allowedNamespaces=selector)
+    tenant.kubectl("label", "namespace", guest, "may=push")
+    tenant.wait_reason("sales", "Synced", ns=guest)
+    tenant.kubectl("label", "namespace", guest, "may-")
+    tenant.wait_reason("sales", "NamespaceNotAllowed", ns=guest)
+    tenant.instance("omni", allowedNamespaces={"from": "All"})
+    tenant.wait_reason("sales", "Synced", ns=guest)
     # A conflict with an object of another namespace does not name it.
-    site.connection("mine", connection, baseRole="VIEWER", credentials=password("db"))
-    message = site.wait_reason("mine", "ConnectionConflict")["Ready"]["message"]
+    tenant.connection("mine", connection, baseRole="VIEWER", credentials=password("db"))
+    message = tenant.wait_reason("mine", "ConnectionConflict")["Ready"]["message"]
     assert guest not in message and "sales" not in message
 
 
@@ -325,50 +325,50 @@ INSTANCE_PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", INSTANCE_PROBLEMS)
-def test_an_instance_that_cannot_be_used(site: Site, case: str) -> None:
+def test_an_instance_that_cannot_be_used(tenant: Tenant, case: str) -> None:
     spec, reason = INSTANCE_PROBLEMS[case]
-    connection = site.emulator.new_connection("postgres")
-    site.instance("broken", **spec)
-    site.connection("sales", connection, instanceRef={"name": "broken"}, baseRole="VIEWER")
-    theirs = site.wait_reason("broken", reason, "oinst")
-    ours = site.wait_reason("sales", "InstanceNotReady")
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.instance("broken", **spec)
+    tenant.connection("sales", connection, instanceRef={"name": "broken"}, baseRole="VIEWER")
+    theirs = tenant.wait_reason("broken", reason, "oinst")
+    ours = tenant.wait_reason("sales", "InstanceNotReady")
     assert set(ours) == set(theirs)  # the same shape
     assert theirs["Ready"]["message"] in ours["Ready"]["message"]
-    site.instance("broken")
-    site.plane.kubectl(
-        "-n", site.ns, "patch", "oinst/broken", "--type=merge", "-p",
+    tenant.instance("broken")
+    tenant.plane.kubectl(
+        "-n", tenant.ns, "patch", "oinst/broken", "--type=merge", "-p",
         '{"spec":{"caBundleSecretRef":{"name":"omni-ca"}}}',
     )
-    site.wait_reason("sales", "Synced")
+    tenant.wait_reason("sales", "Synced")
 
 
-def test_an_absent_instance_and_one_that_allows_less(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.connection("sales", connection, instanceRef={"name": "later"}, baseRole="VIEWER")
-    assert is_failing(site.wait_reason("sales", "InstanceNotFound"))
+def test_an_absent_instance_and_one_that_allows_less(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.connection("sales", connection, instanceRef={"name": "later"}, baseRole="VIEWER")
+    assert is_failing(tenant.wait_reason("sales", "InstanceNotFound"))
     other = "11111111-1111-4111-8111-111111111111"
-    site.instance("later", allowedConnections=[other])
-    assert is_stalled(site.wait_reason("sales", "ConnectionNotAllowed"))
-    site.instance("later", allowedConnections=[other, connection])
-    site.wait_reason("sales", "Synced")
+    tenant.instance("later", allowedConnections=[other])
+    assert is_stalled(tenant.wait_reason("sales", "ConnectionNotAllowed"))
+    tenant.instance("later", allowedConnections=[other, connection])
+    tenant.wait_reason("sales", "Synced")
 
 
-def test_secrets_that_are_nobodys_credential_are_refused(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.kubectl("create", "serviceaccount", "robot")
-    site.plane.apply(
+def test_secrets_that_are_nobodys_credential_are_refused(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.kubectl("create", "serviceaccount", "robot")
+    tenant.plane.apply(
         {
             "apiVersion": "v1",
             "kind": "Secret",
             "type": "kubernetes.io/service-account-token",
             "metadata": {
                 "name": "robot-token",
-                "namespace": site.ns,
+                "namespace": tenant.ns,
                 "annotations": {"kubernetes.io/service-account.name": "robot"},
             },
             "stringData": {"password": "may-never-leave-the-cluster"},
         }
     )
-    site.connection("sales", connection, credentials=password("robot-token"))
-    assert is_stalled(site.wait_reason("sales", "InvalidCredential"))
-    assert site.emulator.patches(connection) == []
+    tenant.connection("sales", connection, credentials=password("robot-token"))
+    assert is_stalled(tenant.wait_reason("sales", "InvalidCredential"))
+    assert tenant.emulator.patches(connection) == []

@@ -17,13 +17,13 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from budget_site import KEY, Account, Binaries, BudgetSite, Measure
+from budget_tenant import KEY, Account, Binaries, BudgetTenant, Measure
 from control_plane import ControlPlane, wait_until
 from installation import install_crds
 from kube_bulk import CONNECTIONS_PATH
 from minute_windows import full_windows, largest_window, reuse
 from omni_traffic import SECOND_CLIENT_PATH, SecondClient, times_of
-from operator_site import TOKEN
+from tenant import TOKEN
 
 USED = 0.98  # of the budget, in each full minute
 # For a minute after a start a tenth of the budget is kept for what the process before did not tell.
@@ -49,14 +49,14 @@ class Stage:
         self._made = 0
 
     @contextmanager
-    def site(self, count: int, *, rested: bool = True, **more: Any) -> Iterator[BudgetSite]:
-        """A site in step; `rested`: its whole budget is free. Afterwards no credential may be
+    def tenant(self, count: int, *, rested: bool = True, **more: Any) -> Iterator[BudgetTenant]:
+        """A tenant in step; `rested`: its whole budget is free. Afterwards no credential may be
         readable."""
         with self._turn:
             self._made += 1
             directory = self._directory / str(self._made)
             per_minute = self.measure.per_minute
-            made = BudgetSite(self._plane, self._binaries, directory, per_minute, count, **more)
+            made = BudgetTenant(self._plane, self._binaries, directory, per_minute, count, **more)
             try:
                 made.prepare()
             except BaseException:
@@ -72,7 +72,7 @@ class Stage:
 
 
 def check(account: Account, limit: int, excess: int = 0) -> None:
-    """What holds whenever the operator is alone with its key; see BudgetSite.excess()."""
+    """What holds whenever the operator is alone with its key; see BudgetTenant.excess()."""
     assert account.refused <= excess, account
     assert account.largest <= limit + excess, account
     assert account.lost == 0 and account.stale == 0, account
@@ -84,13 +84,13 @@ def check_used(account: Account, per_minute: int) -> None:
     assert account.reuse >= USED, account
 
 
-def await_all(site: BudgetSite, minutes: float, but: frozenset[int] = frozenset()) -> None:
+def await_all(tenant: BudgetTenant, minutes: float, but: frozenset[int] = frozenset()) -> None:
     """Until Omni holds every newest value, and all is Synced."""
     wait_until(
-        lambda: not set(site.behind()) - but, 60 * minutes, "every newest value is in Omni",
+        lambda: not set(tenant.behind()) - but, 60 * minutes, "every newest value is in Omni",
         every_seconds=POLL_SECONDS,
     )  # fmt: skip
-    site.await_reason("Synced", site.count - len(but), 30)
+    tenant.await_reason("Synced", tenant.count - len(but), 30)
 
 
 # --- scenarios ------------------------------------------------------------------------------------
@@ -103,36 +103,36 @@ def alone(stage: Stage) -> str:
     count = int(n * (minutes + 0.2))
     failing, forbidden, misspelt, late, elsewhere = 0, 1, 2, count - 2, count - 1
     again = range(count - 2 - n // 10, count - 2)
-    with stage.site(count, elsewhere=1) as site:
-        site.limits()
-        site.emulator.fault(site.ids[failing], "respond", status=500)
-        site.emulator.fault(site.ids[forbidden], "respond", status=403)
-        role = ("PATCH", f"{CONNECTIONS_PATH.format(site.ns)}/c{misspelt}",
+    with stage.tenant(count, elsewhere=1) as tenant:
+        tenant.limits()
+        tenant.emulator.fault(tenant.ids[failing], "respond", status=500)
+        tenant.emulator.fault(tenant.ids[forbidden], "respond", status=403)
+        role = ("PATCH", f"{CONNECTIONS_PATH.format(tenant.ns)}/c{misspelt}",
                 {"spec": {"baseRole": "QUERRIER"}})  # fmt: skip
-        site.rotate(range(late))
-        site.bulk.send([role])
-        site.await_pushes(int(0.95 * n), 30)
-        site.rotate(again)
-        site.rotate([late, elsewhere])
-        told = site.await_told_to_wait()
-        await_all(site, minutes + 1, frozenset({failing, forbidden, misspelt}))
+        tenant.rotate(range(late))
+        tenant.bulk.send([role])
+        tenant.await_pushes(int(0.95 * n), 30)
+        tenant.rotate(again)
+        tenant.rotate([late, elsewhere])
+        told = tenant.await_told_to_wait()
+        await_all(tenant, minutes + 1, frozenset({failing, forbidden, misspelt}))
 
-        account = site.account()
+        account = tenant.account()
         account.lost -= 2  # what Omni does not take
         check(account, n)
         check_used(account, n)
 
-        after = site.written_at[elsewhere] * 1000
-        order = [i for i, e in site.pushes() if e["timeUnixMs"] > after and i not in (0, 1, 2)]
+        after = tenant.written_at[elsewhere] * 1000
+        order = [i for i, e in tenant.pushes() if e["timeUnixMs"] > after and i not in (0, 1, 2)]
         place, of = order.index(late), len(order)
         assert order.index(elsewhere) <= MOST_AT_ONCE, "another namespace has the next turn"
         assert place >= of - MOST_AT_ONCE - of // 10, f"turn {place} of {of} in its namespace"
 
-        site.wait_reason(f"c{misspelt}", "Rejected")
-        site.wait_reason(f"c{forbidden}", "Forbidden")
-        assert site.reasons("OmniUnavailable", "RateLimited") == [failing]
-        held = {c["id"]: c for c in site.emulator.admin("GET", "connections")["connections"]}
-        assert held[site.ids[misspelt]]["password"] == site.value(misspelt)
+        tenant.wait_reason(f"c{misspelt}", "Rejected")
+        tenant.wait_reason(f"c{forbidden}", "Forbidden")
+        assert tenant.reasons("OmniUnavailable", "RateLimited") == [failing]
+        held = {c["id"]: c for c in tenant.emulator.admin("GET", "connections")["connections"]}
+        assert held[tenant.ids[misspelt]]["password"] == tenant.value(misspelt)
         return (
             f"{account}; {told} told to wait; the other namespace's was number "
             f"{order.index(elsewhere) + 1}, one of the same {place + 1} of {of}"
@@ -144,19 +144,19 @@ def at_once(stage: Stage, window: str, stop_signal: int | None = None) -> str:
     n = stage.measure.per_minute
     minutes = stage.measure.minutes // 2
     count = int(n * (minutes + 0.2))
-    with stage.site(count) as site:
-        site.limits(window)
+    with stage.tenant(count) as tenant:
+        tenant.limits(window)
         if stop_signal:  # so that it comes while requests are under way
             delay = {"method": "PATCH", "action": "delay", "delayMs": 200}
-            site.emulator.admin("POST", "faults", delay)
-        writing = site.rotate_aside(range(count))
-        site.await_pushes(n // 2, 30)
-        untold = site.restart(stop_signal, writing) if stop_signal else 0
+            tenant.emulator.admin("POST", "faults", delay)
+        writing = tenant.rotate_aside(range(count))
+        tenant.await_pushes(n // 2, 30)
+        untold = tenant.restart(stop_signal, writing) if stop_signal else 0
         writing.result()
-        site.rotate(range(count - n // 10, count))
-        await_all(site, minutes + 2)
-        account = site.account()
-        check(account, n, site.excess(stop_signal, untold))
+        tenant.rotate(range(count - n // 10, count))
+        await_all(tenant, minutes + 2)
+        account = tenant.account()
+        check(account, n, tenant.excess(stop_signal, untold))
         if not stop_signal:
             check_used(account, n)
             return str(account)
@@ -174,30 +174,30 @@ def roles_in_arrears(stage: Stage) -> str:
     n = stage.measure.per_minute
     burst, singles, roles = n // 2, 4, n
     credentials = burst + singles
-    with stage.site(credentials + roles, roles_from=credentials) as site:
-        site.limits()
+    with stage.tenant(credentials + roles, roles_from=credentials) as tenant:
+        tenant.limits()
         rotations = iter(range(burst, credentials))
         took: dict[str, float] = {}
         before: dict[str, int] = {}
 
         def rotate_one(when: str) -> None:
             index = next(rotations)
-            site.rotate([index])
-            took[when] = site.latency(index)
-            before[when] = site.sent_before(index)
+            tenant.rotate([index])
+            took[when] = tenant.latency(index)
+            before[when] = tenant.sent_before(index)
 
         def go_on(stop_signal: int) -> int:
-            untold = site.restart(stop_signal)
-            site.await_pushes(len(site.pushes()) + 2, 90)
+            untold = tenant.restart(stop_signal)
+            tenant.await_pushes(len(tenant.pushes()) + 2, 90)
             return untold
 
         def stalled() -> bool:
-            return time.time() - times_of(site.entries())[-1] > STALLED_SECONDS
+            return time.time() - times_of(tenant.entries())[-1] > STALLED_SECONDS
 
-        site.rotate(range(burst))
-        site.set_roles("QUERIER")
-        site.await_pushes(burst + n // 20, 60)
-        told = site.await_told_to_wait()
+        tenant.rotate(range(burst))
+        tenant.set_roles("QUERIER")
+        tenant.await_pushes(burst + n // 20, 60)
+        told = tenant.await_told_to_wait()
         rotate_one("early")
         untold = go_on(signal.SIGKILL)
         rotate_one("after SIGKILL")
@@ -205,19 +205,19 @@ def roles_in_arrears(stage: Stage) -> str:
         # free for rotations.
         wait_until(stalled, 60, "role changes have spent their share", every_seconds=POLL_SECONDS)
         rotate_one("with the rest spent")
-        site.await_pushes(burst + int(0.6 * n), 120)
+        tenant.await_pushes(burst + int(0.6 * n), 120)
         untold_after_sigterm = go_on(signal.SIGTERM)
         rotate_one("after SIGTERM")
-        assert site.unsent(), "the backlog ended too early to show anything"
-        wait_until(lambda: not site.unsent(), 240, "every role is in Omni")
-        await_all(site, 1)
-        held = site.emulator.admin("GET", "connections")["connections"]
+        assert tenant.unsent(), "the backlog ended too early to show anything"
+        wait_until(lambda: not tenant.unsent(), 240, "every role is in Omni")
+        await_all(tenant, 1)
+        held = tenant.emulator.admin("GET", "connections")["connections"]
         held_roles = {c["id"]: c["baseRole"] for c in held}
-        assert {held_roles[c] for c in site.ids[credentials:]} == {"QUERIER"}
-        account = site.account()
+        assert {held_roles[c] for c in tenant.ids[credentials:]} == {"QUERIER"}
+        account = tenant.account()
         latencies = ", ".join(f"{when} {1000 * seconds:.0f} ms" for when, seconds in took.items())
         line = f"{account}; untold {untold}; {told} told to wait; rotations: {latencies}"
-        check(account, n, site.excess(signal.SIGKILL, untold))
+        check(account, n, tenant.excess(signal.SIGKILL, untold))
         assert untold_after_sigterm == 0, line
         # Of those that go evenly, no more than go in two seconds; how long it takes is for a
         # machine that has nothing else to do.
@@ -231,21 +231,21 @@ def shared(stage: Stage, count_refused: bool) -> str:
     """A second client takes half of what the key allows, which nobody told the operator."""
     measure, n = stage.measure, stage.measure.per_minute
     count = int(0.9 * n)
-    with stage.site(count) as site:
-        site.limits(count_refused=count_refused)
-        with SecondClient(site.emulator, KEY, n / 2):
-            wait_until(site.entries, 10, "the second client")
-            begin = times_of(site.entries())[0] + measure.settle_seconds
+    with stage.tenant(count) as tenant:
+        tenant.limits(count_refused=count_refused)
+        with SecondClient(tenant.emulator, KEY, n / 2):
+            wait_until(tenant.entries, 10, "the second client")
+            begin = times_of(tenant.entries())[0] + measure.settle_seconds
             end = begin + measure.shared_seconds
 
             def is_over() -> bool:
-                waiting = set(site.behind())
+                waiting = set(tenant.behind())
                 if len(waiting) < 0.4 * n:  # there is always something to send
-                    site.rotate(set(range(count)) - waiting)
-                return times_of(site.entries())[-1] >= end
+                    tenant.rotate(set(range(count)) - waiting)
+                return times_of(tenant.entries())[-1] >= end
 
             wait_until(is_over, end - time.time() + 60, "the time", every_seconds=POLL_SECONDS)
-        judged = [e for e in site.entries() if begin <= e["timeUnixMs"] / 1000 < end]
+        judged = [e for e in tenant.entries() if begin <= e["timeUnixMs"] / 1000 < end]
         others = [e for e in judged if e["path"] == SECOND_CLIENT_PATH]
         own = [e for e in judged if e["path"] != SECOND_CLIENT_PATH]
         minutes = measure.shared_seconds / 60
@@ -256,10 +256,10 @@ def shared(stage: Stage, count_refused: bool) -> str:
         left = n * minutes - len(others) + (0 if count_refused else refused(others))
         used = (len(own) - refused(own)) / left
         refused_a_minute = refused(own) / minutes
-        account = site.account()
+        account = tenant.account()
         line = (
             f"{len(own)} requests in {minutes:.1f} min, {refused_a_minute:.1f} × 429 a minute "
-            f"({refused(site.own()) - refused(own)} before), the other's {refused(others)} of "
+            f"({refused(tenant.own()) - refused(own)} before), the other's {refused(others)} of "
             f"{len(others)}, used {100 * used:.1f} % of what it left, stale {account.stale}"
         )
         assert account.stale == 0, line
@@ -273,41 +273,41 @@ def revoked(stage: Stage) -> str:
     n = stage.measure.per_minute
     in_step, count = n // 5, int(1.4 * n)
     new_key = f"{KEY}_renewed"
-    with stage.site(count, rested=False) as site:
-        site.limits()
-        site.emulator.admin("PUT", "tokens", {"tokens": [TOKEN]})
-        site.rotate([count - 1])
-        site.await_reason("Unauthorized", count, 60)
-        site.begin()
-        site.rotate(range(in_step, count))
+    with stage.tenant(count, rested=False) as tenant:
+        tenant.limits()
+        tenant.emulator.admin("PUT", "tokens", {"tokens": [TOKEN]})
+        tenant.rotate([count - 1])
+        tenant.await_reason("Unauthorized", count, 60)
+        tenant.begin()
+        tenant.rotate(range(in_step, count))
         restarts = (signal.SIGTERM, signal.SIGKILL)
         for done, stop_signal in enumerate(restarts):
-            site.restart(stop_signal)
+            tenant.restart(stop_signal)
             # What was pushed while all was set up counts for a minute, whichever key it was with.
-            wait_until(lambda: len(site.own()) > done, 90, "the key is tried after the restart")
-        asked = len(site.own())
-        wait_until(lambda: len(site.own()) > asked, 75, "the key is tried again")
-        probes = times_of(site.own())
+            wait_until(lambda: len(tenant.own()) > done, 90, "the key is tried after the restart")
+        asked = len(tenant.own())
+        wait_until(lambda: len(tenant.own()) > asked, 75, "the key is tried again")
+        probes = times_of(tenant.own())
         # Each new process tries the key once.
         assert largest_window(probes, 59.9) <= 1 + len(restarts), probes
         assert probes[-1] - probes[-2] >= 59.9, probes
-        assert not site.reasons("Synced")
+        assert not tenant.reasons("Synced")
 
-        site.emulator.admin("PUT", "tokens", {"tokens": [TOKEN, new_key]})
-        site.begin()
+        tenant.emulator.admin("PUT", "tokens", {"tokens": [TOKEN, new_key]})
+        tenant.begin()
         replaced = time.time()
-        site.use_key(new_key)
+        tenant.use_key(new_key)
         wait_until(
-            lambda: set(range(in_step)) <= set(site.reasons("Synced")), 60, "Ready again",
+            lambda: set(range(in_step)) <= set(tenant.reasons("Synced")), 60, "Ready again",
             every_seconds=0.5,
         )  # fmt: skip
-        took = site.ready_since(range(in_step)) - replaced
+        took = tenant.ready_since(range(in_step)) - replaced
         assert took <= READY_AGAIN_SECONDS, took
-        await_all(site, 3)
-        account = site.account()
-        assert not [i for i, _ in site.pushes() if i < in_step], "pushed without a change"
+        await_all(tenant, 3)
+        account = tenant.account()
+        assert not [i for i, _ in tenant.pushes() if i < in_step], "pushed without a change"
         check(account, n)
-        times = times_of(site.own())
+        times = times_of(tenant.own())
         account.windows, account.reuse = full_windows(times), reuse(times, n)
         check_used(account, n)
         return (

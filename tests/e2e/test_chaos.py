@@ -18,12 +18,12 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from control_plane import ControlPlane, wait_until
-from custody import Custody
+from leak_search import LeakSearch
 from fault_proxy import FaultProxy, Faults
 from installation import OPERATOR_NAMESPACE, install_crds, operator_kubeconfig
-from operator_site import Emulator, Operator, Site
-from push_account import Attempt, Sizes, Values, count_pushes, reasons
-from test_custody import shown
+from tenant import Emulator, Operator, Tenant
+from push_tally import Attempt, Sizes, Values, count_pushes, reasons
+from test_leaks import shown
 from test_push import password
 
 SEED = int(os.environ.get("CHAOS_SEED", "7"))
@@ -59,8 +59,8 @@ class Chaos:
             )
             for name in ("a.log", "b.log")
         ]
-        self.site = Site(plane, emulator, self.operators[0])
-        self.site.instance("omni", baseURL=f"https://{self.omni.host}")
+        self.tenant = Tenant(plane, emulator, self.operators[0])
+        self.tenant.instance("omni", baseURL=f"https://{self.omni.host}")
         self.values = Values(CONNECTIONS, ROTATIONS + 1)
         self.ids = [emulator.new_connection("postgres") for _ in range(CONNECTIONS)]
         self.done: Counter[str] = Counter()
@@ -121,7 +121,7 @@ class Chaos:
                 {
                     "apiVersion": "omniconnection.io/v1alpha1",
                     "kind": "OmniConnection",
-                    "metadata": {"name": f"c{index}", "namespace": self.site.ns},
+                    "metadata": {"name": f"c{index}", "namespace": self.tenant.ns},
                     "spec": {
                         "instanceRef": {"name": "omni"},
                         "connectionID": connection,
@@ -145,7 +145,7 @@ class Chaos:
                 {
                     "apiVersion": "v1",
                     "kind": "Secret",
-                    "metadata": {"name": f"db-{index}", "namespace": self.site.ns},
+                    "metadata": {"name": f"db-{index}", "namespace": self.tenant.ns},
                     "stringData": {"password": self.values[index, number]},
                 }
                 for index in range(CONNECTIONS)
@@ -234,7 +234,7 @@ class Chaos:
         self.relists.append(self.expired() - before)
 
     def all_synced(self) -> bool:
-        items = json.loads(self.site.kubectl("get", "omni", "--output=json"))["items"]
+        items = json.loads(self.tenant.kubectl("get", "omni", "--output=json"))["items"]
         ready = [
             condition
             for item in items
@@ -250,12 +250,12 @@ class Chaos:
         return sorted(datetime.fromisoformat(line["ts"]).timestamp() for line in found)
 
     def leaks(self) -> set[str]:
-        custody = Custody()
+        leak_search = LeakSearch()
         for index, row in enumerate(self.values.secrets):
             for number, text in enumerate(row):
-                custody.keep(text, f"{number} of {index}")
+                leak_search.keep(text, f"{number} of {index}")
         other = self.operators[1]
-        return custody.leaks("\n".join([shown(self.site), other.log.read_text(), other.scrape()]))
+        return leak_search.leaks("\n".join([shown(self.tenant), other.log.read_text(), other.scrape()]))
 
 
 @pytest.fixture

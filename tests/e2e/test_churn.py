@@ -6,7 +6,7 @@ import signal
 from typing import Any, Callable
 
 from control_plane import wait_until
-from operator_site import Site
+from tenant import Tenant
 from test_push import password
 
 CONNECTIONS = 10
@@ -16,14 +16,14 @@ AFTER_A_CRASH_SECONDS = 45
 SETTLING_SECONDS = 90
 
 
-def rotate(site: Site, number: int) -> None:
+def rotate(tenant: Tenant, number: int) -> None:
     """Gives every Secret `db-0`, `db-1`, ... its value of this number, in one kubectl apply."""
-    site.plane.apply(
+    tenant.plane.apply(
         [
             {
                 "apiVersion": "v1",
                 "kind": "Secret",
-                "metadata": {"name": f"db-{index}", "namespace": site.ns},
+                "metadata": {"name": f"db-{index}", "namespace": tenant.ns},
                 "stringData": {"password": value(index, number)},
             }
             for index in range(CONNECTIONS)
@@ -40,16 +40,16 @@ def number_of(body: dict[str, Any]) -> int:
 
 
 def test_restarts_lose_nothing_and_turn_nothing_back(
-    site: Site, figures: Callable[[str, str], None]
+    tenant: Tenant, figures: Callable[[str, str], None]
 ) -> None:
-    connections = [site.emulator.new_connection("postgres") for _ in range(CONNECTIONS)]
-    rotate(site, 0)
+    connections = [tenant.emulator.new_connection("postgres") for _ in range(CONNECTIONS)]
+    rotate(tenant, 0)
     for index, connection in enumerate(connections):
-        site.connection(f"c{index}", connection, credentials=password(f"db-{index}"))
+        tenant.connection(f"c{index}", connection, credentials=password(f"db-{index}"))
 
     def await_everywhere(number: int) -> None:
         def behind() -> list[str]:
-            held = site.emulator.admin("GET", "connections")["connections"]
+            held = tenant.emulator.admin("GET", "connections")["connections"]
             passwords = {entry["id"]: entry.get("password") for entry in held}
             return [c for i, c in enumerate(connections) if passwords[c] != value(i, number)]
 
@@ -57,42 +57,42 @@ def test_restarts_lose_nothing_and_turn_nothing_back(
 
     await_everywhere(0)
 
-    rotate(site, 1)
-    site.operator.restart()
+    rotate(tenant, 1)
+    tenant.operator.restart()
     await_everywhere(1)
 
     for connection in connections:  # so that the crash comes between requests and answers
-        site.emulator.fault(connection, "delay", delayMs=2000, count=1)
-    rotate(site, 2)
+        tenant.emulator.fault(connection, "delay", delayMs=2000, count=1)
+    rotate(tenant, 2)
     for connection in connections:
-        site.wait_patches(connection, 3)
-    site.operator.restart(signal.SIGKILL)
+        tenant.wait_patches(connection, 3)
+    tenant.operator.restart(signal.SIGKILL)
     await_everywhere(2)
     for connection in connections:  # nobody knew what had become of them
-        site.wait_patches(connection, 4)
+        tenant.wait_patches(connection, 4)
 
-    site.operator.stop()
-    rotate(site, 3)  # while nobody watches
-    site.operator.start()
+    tenant.operator.stop()
+    rotate(tenant, 3)  # while nobody watches
+    tenant.operator.start()
     await_everywhere(3)
 
-    rotate(site, 4)
-    site.plane.stop_apiserver()
-    site.plane.start_apiserver()
+    rotate(tenant, 4)
+    tenant.plane.stop_apiserver()
+    tenant.plane.start_apiserver()
     await_everywhere(4)
 
-    rotate(site, 5)
+    rotate(tenant, 5)
     await_everywhere(5)
     for index in range(CONNECTIONS):
         # Where the crash came after a second without an answer, what follows settles for a minute.
         wait_until(
-            lambda name=f"c{index}": site.conditions(name)["Ready"]["reason"] == "Synced",
+            lambda name=f"c{index}": tenant.conditions(name)["Ready"]["reason"] == "Synced",
             SETTLING_SECONDS,
             f"c{index} is Synced",
         )
     pushes = 0
     for connection in connections:
-        numbers = [number_of(body) for body in site.emulator.bodies(connection)]
+        numbers = [number_of(body) for body in tenant.emulator.bodies(connection)]
         assert numbers == sorted(numbers), "an older value after a newer one"
         assert set(numbers) == set(range(6)), "a rotation that was skipped"
         pushes += len(numbers)
@@ -103,76 +103,76 @@ def test_restarts_lose_nothing_and_turn_nothing_back(
     )
 
 
-def test_quick_writes_collapse(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", password="quick-write-0")
-    site.connection("sales", connection, credentials=password("db"))
-    site.wait_reason("sales", "Synced")
-    site.emulator.fault(connection, "delay", delayMs=3000, count=1)
-    site.secret("db", password="quick-write-1")
-    site.wait_patches(connection, 2)  # under way until the delay is over
+def test_quick_writes_collapse(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", password="quick-write-0")
+    tenant.connection("sales", connection, credentials=password("db"))
+    tenant.wait_reason("sales", "Synced")
+    tenant.emulator.fault(connection, "delay", delayMs=3000, count=1)
+    tenant.secret("db", password="quick-write-1")
+    tenant.wait_patches(connection, 2)  # under way until the delay is over
     for number in range(2, 7):
-        site.secret("db", password=f"quick-write-{number}")
-    site.wait_patches(connection, 3)
-    site.wait_reason("sales", "Synced")
-    site.synced_marker()
-    assert site.emulator.bodies(connection) == [
+        tenant.secret("db", password=f"quick-write-{number}")
+    tenant.wait_patches(connection, 3)
+    tenant.wait_reason("sales", "Synced")
+    tenant.synced_marker()
+    assert tenant.emulator.bodies(connection) == [
         {"passwordUnencrypted": f"quick-write-{number}"} for number in (0, 1, 6)
     ]
 
 
-def test_sigterm_lets_a_request_under_way_end(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", password="answered-in-time")
-    site.emulator.fault(connection, "delay", delayMs=3000, count=1)
-    site.connection("sales", connection, credentials=password("db"))
-    site.wait_patches(connection, 1)
-    assert site.operator.stop() == 0
-    assert site.status("sales")["applied"]["credential"]["pushedAt"]
-    site.operator.start()
-    site.wait_reason("sales", "Synced")
-    site.synced_marker()
-    assert len(site.emulator.patches(connection)) == 1
+def test_sigterm_lets_a_request_under_way_end(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", password="answered-in-time")
+    tenant.emulator.fault(connection, "delay", delayMs=3000, count=1)
+    tenant.connection("sales", connection, credentials=password("db"))
+    tenant.wait_patches(connection, 1)
+    assert tenant.operator.stop() == 0
+    assert tenant.status("sales")["applied"]["credential"]["pushedAt"]
+    tenant.operator.start()
+    tenant.wait_reason("sales", "Synced")
+    tenant.synced_marker()
+    assert len(tenant.emulator.patches(connection)) == 1
 
 
-def test_a_request_that_sigterm_cuts_is_recorded_and_sent_again(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", password="never-answered")
-    site.emulator.fault(connection, "hang-after-apply", count=1)
-    site.connection("sales", connection, credentials=password("db"))
-    site.wait_patches(connection, 1)
-    assert site.operator.stop() == 0  # within ten seconds, though Omni never answers
-    assert "credential" not in site.status("sales").get("applied", {})
-    assert site.status("sales")["unanswered"] == ["credential"]
-    site.operator.start()
-    site.wait_patches(connection, 2)  # no Lease has to run out first
-    site.eventually(
-        lambda: "once more" in site.conditions("sales")["Ready"]["message"], "it settles"
+def test_a_request_that_sigterm_cuts_is_recorded_and_sent_again(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", password="never-answered")
+    tenant.emulator.fault(connection, "hang-after-apply", count=1)
+    tenant.connection("sales", connection, credentials=password("db"))
+    tenant.wait_patches(connection, 1)
+    assert tenant.operator.stop() == 0  # within ten seconds, though Omni never answers
+    assert "credential" not in tenant.status("sales").get("applied", {})
+    assert tenant.status("sales")["unanswered"] == ["credential"]
+    tenant.operator.start()
+    tenant.wait_patches(connection, 2)  # no Lease has to run out first
+    tenant.eventually(
+        lambda: "once more" in tenant.conditions("sales")["Ready"]["message"], "it settles"
     )
-    assert site.status("sales")["unanswered"] == ["credential"]
+    assert tenant.status("sales")["unanswered"] == ["credential"]
 
 
-def test_a_value_that_follows_an_unanswered_one_is_sent_twice(site: Site) -> None:
+def test_a_value_that_follows_an_unanswered_one_is_sent_twice(tenant: Tenant) -> None:
     """The first may land late, so that the second counts only once it was sent again."""
-    connection = site.emulator.new_connection("postgres")
-    site.emulator.fault(connection, "hang", count=1)
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.emulator.fault(connection, "hang", count=1)
     first, second = ({"passwordUnencrypted": f"unanswered-then-{n}"} for n in ("one", "two"))
-    site.secret("db", password=first["passwordUnencrypted"])
-    site.connection("sales", connection, credentials=password("db"))
-    site.wait_patches(connection, 1)
-    site.secret("db", password=second["passwordUnencrypted"])
-    assert site.wait_patches(connection, 2) == [first, second]
-    site.eventually(
-        lambda: "once more" in site.conditions("sales")["Ready"]["message"], "it settles"
+    tenant.secret("db", password=first["passwordUnencrypted"])
+    tenant.connection("sales", connection, credentials=password("db"))
+    tenant.wait_patches(connection, 1)
+    tenant.secret("db", password=second["passwordUnencrypted"])
+    assert tenant.wait_patches(connection, 2) == [first, second]
+    tenant.eventually(
+        lambda: "once more" in tenant.conditions("sales")["Ready"]["message"], "it settles"
     )
-    assert "credential" not in site.status("sales")["applied"]
-    assert site.status("sales")["unanswered"] == ["credential"]
+    assert "credential" not in tenant.status("sales")["applied"]
+    assert tenant.status("sales")["unanswered"] == ["credential"]
     wait_until(
-        lambda: len(site.emulator.patches(connection)) == 3, SETTLING_SECONDS, "the settling push"
+        lambda: len(tenant.emulator.patches(connection)) == 3, SETTLING_SECONDS, "the settling push"
     )
-    _, sent, again = site.emulator.patches(connection)
+    _, sent, again = tenant.emulator.patches(connection)
     assert again["body"] == second
     assert again["timeUnixMs"] - sent["timeUnixMs"] >= 60_000
-    site.wait_reason("sales", "Synced")
-    assert site.status("sales")["applied"]["credential"]["digest"]
-    assert "unanswered" not in site.status("sales")
+    tenant.wait_reason("sales", "Synced")
+    assert tenant.status("sales")["applied"]["credential"]["digest"]
+    assert "unanswered" not in tenant.status("sales")

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from operator_site import Site
+from tenant import Tenant
 from test_push import openssl
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -36,15 +36,15 @@ def block_of(page: str, having: str) -> str:
     return found[0]
 
 
-def run(site: Site, directory: Path, commands: str) -> str:
+def run(tenant: Tenant, directory: Path, commands: str) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", FUNCTIONS + commands],
         cwd=directory,
         env={
-            "PATH": f"{site.plane.binaries}:{os.environ['PATH']}",
+            "PATH": f"{tenant.plane.binaries}:{os.environ['PATH']}",
             "HOME": str(directory),
-            "KUBECONFIG": str(site.plane.kubeconfig),
-            "NAMESPACE": site.ns,
+            "KUBECONFIG": str(tenant.plane.kubeconfig),
+            "NAMESPACE": tenant.ns,
             "CI_PIPELINE_ID": "pipeline-42",
         },
         capture_output=True,
@@ -56,43 +56,43 @@ def run(site: Site, directory: Path, commands: str) -> str:
     return done.stdout
 
 
-def make(site: Site, name: str, dialect: str, kind: str, secret: str, **values: str) -> str:
+def make(tenant: Tenant, name: str, dialect: str, kind: str, secret: str, **values: str) -> str:
     """A connection in step, named as in the page."""
-    connection = site.emulator.new_connection(dialect)
-    site.secret(secret, **values)
-    site.connection(name, connection, credentials={kind: {"secretRef": {"name": secret}}})
-    site.wait_reason(name, "Synced")
+    connection = tenant.emulator.new_connection(dialect)
+    tenant.secret(secret, **values)
+    tenant.connection(name, connection, credentials={kind: {"secretRef": {"name": secret}}})
+    tenant.wait_reason(name, "Synced")
     return connection
 
 
-def test_a_pipeline_revokes_only_what_omni_has_replaced(site: Site, tmp_path: Path) -> None:
-    connection = make(site, "sales", "postgres", "password", "sales-db", password="the-old-one")
+def test_a_pipeline_revokes_only_what_omni_has_replaced(tenant: Tenant, tmp_path: Path) -> None:
+    connection = make(tenant, "sales", "postgres", "password", "sales-db", password="the-old-one")
     (tmp_path / "new-password.txt").write_text("the-new-one")
-    said = run(site, tmp_path, block_of("pipelines.md", "CI_PIPELINE_ID"))
+    said = run(tenant, tmp_path, block_of("pipelines.md", "CI_PIPELINE_ID"))
     assert said.splitlines()[-1] == "revoked"
-    assert site.emulator.bodies(connection)[1:] == [{"passwordUnencrypted": "the-new-one"}]
+    assert tenant.emulator.bodies(connection)[1:] == [{"passwordUnencrypted": "the-new-one"}]
 
 
-def test_rotate_postgres(site: Site, tmp_path: Path) -> None:
-    connection = make(site, "sales", "postgres", "password", "sales-db", password="the-old-one")
-    said = run(site, tmp_path, block_of("rotate-postgres.md", "ALTER ROLE"))
+def test_rotate_postgres(tenant: Tenant, tmp_path: Path) -> None:
+    connection = make(tenant, "sales", "postgres", "password", "sales-db", password="the-old-one")
+    said = run(tenant, tmp_path, block_of("rotate-postgres.md", "ALTER ROLE"))
     assert "psql has 44 bytes" in said
-    assert len(site.emulator.bodies(connection)[1]["passwordUnencrypted"]) == 44
-    site.credentials.append(site.emulator.bodies(connection)[1]["passwordUnencrypted"])
+    assert len(tenant.emulator.bodies(connection)[1]["passwordUnencrypted"]) == 44
+    tenant.credentials.append(tenant.emulator.bodies(connection)[1]["passwordUnencrypted"])
 
 
-def test_rotate_snowflake(site: Site, tmp_path: Path) -> None:
+def test_rotate_snowflake(tenant: Tenant, tmp_path: Path) -> None:
     key = openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
     connection = make(
-        site, "finance", "snowflake", "snowflakePrivateKey", "finance-snowflake", **{"tls.key": key}
+        tenant, "finance", "snowflake", "snowflakePrivateKey", "finance-snowflake", **{"tls.key": key}
     )
-    said = run(site, tmp_path, block_of("rotate-snowflake.md", "snowsql"))
+    said = run(tenant, tmp_path, block_of("rotate-snowflake.md", "snowsql"))
     asked = [line for line in said.splitlines() if line.startswith("snowsql")]
     assert asked == [
         "snowsql ALTER USER omni SET RSA_PUBLIC_KEY_2 =",
         "snowsql ALTER USER omni UNSET RSA_PUBLIC_KEY",
     ]
-    assert len(site.emulator.patches(connection)) == 2
+    assert len(tenant.emulator.patches(connection)) == 2
 
 
 def account(key_id: str) -> dict[str, Any]:
@@ -105,14 +105,14 @@ def account(key_id: str) -> dict[str, Any]:
     }
 
 
-def test_rotate_big_query(site: Site, tmp_path: Path) -> None:
+def test_rotate_big_query(tenant: Tenant, tmp_path: Path) -> None:
     old, new = json.dumps(account("old-id")), json.dumps(account("new-id"))
     connection = make(
-        *(site, "events", "bigquery", "bigQueryServiceAccount", "events-bigquery"),
+        *(tenant, "events", "bigquery", "bigQueryServiceAccount", "events-bigquery"),
         **{"service-account.json": old},
     )
     (tmp_path / "made.json").write_text(new)
-    said = run(site, tmp_path, block_of("rotate-bigquery.md", "gcloud"))
+    said = run(tenant, tmp_path, block_of("rotate-bigquery.md", "gcloud"))
     assert "gcloud iam service-accounts keys delete old-id" in said
-    assert site.emulator.bodies(connection)[1:] == [{"passwordUnencrypted": new}]
-    assert site.status("events")["applied"]["credential"]["rotationID"] == "new-id"
+    assert tenant.emulator.bodies(connection)[1:] == [{"passwordUnencrypted": new}]
+    assert tenant.status("events")["applied"]["credential"]["rotationID"] == "new-id"

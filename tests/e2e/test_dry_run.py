@@ -10,7 +10,7 @@ import pytest
 
 from control_plane import ControlPlane
 from installation import OPERATOR_NAMESPACE, install_crds
-from operator_site import Emulator, Operator, Site
+from tenant import Emulator, Operator, Tenant
 from test_push import password
 
 # All that a dry run needs.
@@ -89,51 +89,51 @@ def fixture_launch(operator_bin: Path, emulator: Emulator, tmp_path: Path) -> It
         assert '"level":"error"' not in dry.log.read_text()
 
 
-def lines_of(site: Site, name: str) -> list[dict[str, Any]]:
+def lines_of(tenant: Tenant, name: str) -> list[dict[str, Any]]:
     """The lines of the log about the object."""
-    whole = (l for l in site.operator.log.read_text().splitlines(keepends=True) if l[-1] == "\n")
+    whole = (l for l in tenant.operator.log.read_text().splitlines(keepends=True) if l[-1] == "\n")
     lines = (json.loads(line) for line in whole)
-    return [line for line in lines if line.get("object") == f"{site.ns}/{name}"]
+    return [line for line in lines if line.get("object") == f"{tenant.ns}/{name}"]
 
 
-def told(site: Site, name: str) -> list[str]:
+def told(tenant: Tenant, name: str) -> list[str]:
     """What would be sent for the object, by the log."""
-    return [line["message"] for line in lines_of(site, name) if line["msg"] == "dry run"]
+    return [line["message"] for line in lines_of(tenant, name) if line["msg"] == "dry run"]
 
 
-def said_of(site: Site, name: str, reason: str) -> bool:
-    return any(line.get("reason") == reason for line in lines_of(site, name))
+def said_of(tenant: Tenant, name: str, reason: str) -> bool:
+    return any(line.get("reason") == reason for line in lines_of(tenant, name))
 
 
-def wait_told(site: Site, name: str, expected: list[str]) -> None:
-    site.eventually(lambda: len(told(site, name)) >= len(expected), f"telling of {name}")
-    assert told(site, name) == expected
+def wait_told(tenant: Tenant, name: str, expected: list[str]) -> None:
+    tenant.eventually(lambda: len(told(tenant, name)) >= len(expected), f"telling of {name}")
+    assert told(tenant, name) == expected
 
 
-def events(site: Site, name: str) -> dict[str, int]:
+def events(tenant: Tenant, name: str) -> dict[str, int]:
     """The Events `DryRun` of the object: how often each note was told."""
-    found = json.loads(site.kubectl("get", "events.events.k8s.io", "-o", "json"))["items"]
+    found = json.loads(tenant.kubectl("get", "events.events.k8s.io", "-o", "json"))["items"]
     mine = (e for e in found if e["regarding"]["name"] == name)
     return {
         e["note"]: e.get("series", {}).get("count", 1) for e in mine if e["reason"] == "DryRun"
     }
 
 
-def told_marker(site: Site) -> None:
+def told_marker(tenant: Tenant) -> None:
     """Makes a change and waits until it is told: what was to be told before, has been."""
-    connection = site.emulator.new_connection()
+    connection = tenant.emulator.new_connection()
     name = f"marker-{connection[:8]}"
-    site.connection(name, connection, baseRole="VIEWER")
-    site.eventually(lambda: told(site, name), "the marker")
+    tenant.connection(name, connection, baseRole="VIEWER")
+    tenant.eventually(lambda: told(tenant, name), "the marker")
 
 
-def wish(site: Site, fields: str, connection: str) -> str:
-    return f"would send {fields} to connection {connection} at {site.emulator.host}"
+def wish(tenant: Tenant, fields: str, connection: str) -> str:
+    return f"would send {fields} to connection {connection} at {tenant.emulator.host}"
 
 
-def versions(site: Site) -> dict[str, str]:
+def versions(tenant: Tenant) -> dict[str, str]:
     """The versions of the objects: any write makes another."""
-    items = json.loads(site.kubectl("get", "omni", "-o", "json"))["items"]
+    items = json.loads(tenant.kubectl("get", "omni", "-o", "json"))["items"]
     return {
         f"{i['kind']}/{i['metadata']['name']}": i["metadata"]["resourceVersion"] for i in items
     }
@@ -149,50 +149,50 @@ def test_it_tells_each_wish_once_and_writes_nothing(
     plane: ControlPlane, emulator: Emulator, launch: Launch, figures: Callable[[str, str], None]
 ) -> None:
     before = len(emulator.requests())
-    site = Site(plane, emulator, launch(plane))
+    tenant = Tenant(plane, emulator, launch(plane))
     connection = emulator.new_connection("postgres")
     spec: dict[str, Any] = {
         "credentials": password("db"),
         "environmentUserAttribute": {"attributeName": "env", "defaultValues": ["prod"]},
     }
-    site.secret("db", password="never-sent-1")
-    site.connection("sales", connection, baseRole="VIEWER", **spec)
-    everything = wish(site, "credential, baseRole, environmentUserAttribute", connection)
-    wait_told(site, "sales", [everything])
+    tenant.secret("db", password="never-sent-1")
+    tenant.connection("sales", connection, baseRole="VIEWER", **spec)
+    everything = wish(tenant, "credential, baseRole, environmentUserAttribute", connection)
+    wait_told(tenant, "sales", [everything])
 
-    site.secret("db", password="never-sent-2")
-    wait_told(site, "sales", [everything] * 2)
-    site.connection("sales", connection, baseRole="QUERIER", **spec)
-    wait_told(site, "sales", [everything] * 3)
+    tenant.secret("db", password="never-sent-2")
+    wait_told(tenant, "sales", [everything] * 2)
+    tenant.connection("sales", connection, baseRole="QUERIER", **spec)
+    wait_told(tenant, "sales", [everything] * 3)
     # Neither another look nor another version of the same value is another wish.
-    site.kubectl("annotate", "oconn/sales", "reconcile.omniconnection.io/requestedAt=t1")
-    site.kubectl("label", "secret/db", "team=data")
-    told_marker(site)
-    assert told(site, "sales") == [everything] * 3
-    site.eventually(lambda: events(site, "sales") == {everything: 3}, "its Events")
-    assert site.event_reasons("sales") == {"DryRun"}
+    tenant.kubectl("annotate", "oconn/sales", "reconcile.omniconnection.io/requestedAt=t1")
+    tenant.kubectl("label", "secret/db", "team=data")
+    told_marker(tenant)
+    assert told(tenant, "sales") == [everything] * 3
+    tenant.eventually(lambda: events(tenant, "sales") == {everything: 3}, "its Events")
+    assert tenant.event_reasons("sales") == {"DryRun"}
 
     # A credential that would not pass is no wish; the log says what is wrong with it.
-    site.secret("db", password="")
-    role = wish(site, "baseRole, environmentUserAttribute", connection)
-    wait_told(site, "sales", [everything] * 3 + [role])
-    site.eventually(lambda: said_of(site, "sales", "InvalidCredential"), "what is wrong")
+    tenant.secret("db", password="")
+    role = wish(tenant, "baseRole, environmentUserAttribute", connection)
+    wait_told(tenant, "sales", [everything] * 3 + [role])
+    tenant.eventually(lambda: said_of(tenant, "sales", "InvalidCredential"), "what is wrong")
     # What is suspended would not be sent.
-    site.connection("idle", connection, credentials=password("db"), suspend=True)
-    told_marker(site)
-    assert told(site, "idle") == []
+    tenant.connection("idle", connection, credentials=password("db"), suspend=True)
+    told_marker(tenant)
+    assert told(tenant, "idle") == []
 
-    looks = site.operator.reconciles()
-    told_marker(site)
-    extra = site.operator.reconciles() - looks
+    looks = tenant.operator.reconciles()
+    told_marker(tenant)
+    extra = tenant.operator.reconciles() - looks
     assert extra < 20
     figures("dry run", f"{looks:.0f} reconciles in all, {extra:.0f} for one more object")
     requests = emulator.requests()[before:]
     assert requests and {r["method"] for r in requests} == {"GET"}
-    assert site.status("sales") == {"observedGeneration": -1}
-    assert site.status("omni", "oinst") == {"observedGeneration": -1}
+    assert tenant.status("sales") == {"observedGeneration": -1}
+    assert tenant.status("omni", "oinst") == {"observedGeneration": -1}
     left_alone(plane)
-    assert not site.leaked()
+    assert not tenant.leaked()
 
 
 def test_it_goes_by_the_status_and_the_digest_key(
@@ -201,68 +201,68 @@ def test_it_goes_by_the_status_and_the_digest_key(
     flags = ["--allowed-hosts", emulator.host, "--operator-namespace", OPERATOR_NAMESPACE]
     live = Operator(operator_bin, plane, tmp_path / "live", *flags)
     live.start()
-    site = Site(plane, emulator, live)
+    tenant = Tenant(plane, emulator, live)
     connection = emulator.new_connection("postgres")
-    site.secret("db", password="sent-by-the-real-one")
+    tenant.secret("db", password="sent-by-the-real-one")
     spec: dict[str, Any] = {"credentials": password("db")}
-    site.connection("sales", connection, baseRole="VIEWER", **spec)
-    site.wait_reason("sales", "Synced")
+    tenant.connection("sales", connection, baseRole="VIEWER", **spec)
+    tenant.wait_reason("sales", "Synced")
     assert live.stop() == 0
-    site.kubectl("label", "secret/db", "team=data")  # another version of the same value
+    tenant.kubectl("label", "secret/db", "team=data")  # another version of the same value
     lease = ("-n", OPERATOR_NAMESPACE, "get", "lease", "-o", "json")
     held = plane.kubectl(*lease).stdout
 
-    site.operator = launch(plane)
-    told_marker(site)
-    assert told(site, "sales") == []
-    site.secret("db", password="only-told")
-    credential = wish(site, "credential", connection)
-    wait_told(site, "sales", [credential])
+    tenant.operator = launch(plane)
+    told_marker(tenant)
+    assert told(tenant, "sales") == []
+    tenant.secret("db", password="only-told")
+    credential = wish(tenant, "credential", connection)
+    wait_told(tenant, "sales", [credential])
     # What was given up and comes back is another wish.
-    site.secret("db", password="sent-by-the-real-one")
-    site.eventually(lambda: said_of(site, "sales", "Synced"), "in step")
-    site.secret("db", password="only-told")
-    wait_told(site, "sales", [credential] * 2)
-    site.connection("sales", connection, baseRole="QUERIER", **spec)
-    both = wish(site, "credential, baseRole", connection)
-    wait_told(site, "sales", [credential] * 2 + [both])
-    site.connection("sales", connection, baseRole="VIEWER", **spec)
-    wait_told(site, "sales", [credential] * 2 + [both, credential])
+    tenant.secret("db", password="sent-by-the-real-one")
+    tenant.eventually(lambda: said_of(tenant, "sales", "Synced"), "in step")
+    tenant.secret("db", password="only-told")
+    wait_told(tenant, "sales", [credential] * 2)
+    tenant.connection("sales", connection, baseRole="QUERIER", **spec)
+    both = wish(tenant, "credential, baseRole", connection)
+    wait_told(tenant, "sales", [credential] * 2 + [both])
+    tenant.connection("sales", connection, baseRole="VIEWER", **spec)
+    wait_told(tenant, "sales", [credential] * 2 + [both, credential])
     # A setting that somebody changed in Omni.
     emulator.admin(
         "PUT",
         f"connections/{connection}",
         {"name": "s", "dialect": "postgres", "baseRole": "MODELER"},
     )
-    site.kubectl("annotate", "oconn/sales", "reconcile.omniconnection.io/requestedAt=t1")
-    wait_told(site, "sales", [credential] * 2 + [both, credential, both])
+    tenant.kubectl("annotate", "oconn/sales", "reconcile.omniconnection.io/requestedAt=t1")
+    wait_told(tenant, "sales", [credential] * 2 + [both, credential, both])
     # Back where Omni is.
     emulator.admin(
         "PUT",
         f"connections/{connection}",
         {"name": "s", "dialect": "postgres", "baseRole": "VIEWER"},
     )
-    site.secret("db", password="sent-by-the-real-one")
-    site.kubectl(
+    tenant.secret("db", password="sent-by-the-real-one")
+    tenant.kubectl(
         "annotate", "--overwrite", "oconn/sales", "reconcile.omniconnection.io/requestedAt=t2"
     )
-    told_marker(site)
+    told_marker(tenant)
     assert len(emulator.patches(connection)) == 1
-    assert site.status("sales")["observedGeneration"] == 1
+    assert tenant.status("sales")["observedGeneration"] == 1
     assert plane.kubectl(*lease).stdout == held
 
 
 def test_an_overdue_repush_is_told_once(
     plane: ControlPlane, emulator: Emulator, launch: Launch
 ) -> None:
-    site = Site(plane, emulator, launch(plane))
+    tenant = Tenant(plane, emulator, launch(plane))
     connection = emulator.new_connection("postgres")
-    site.secret("db", password="sent-two-hours-ago")
+    tenant.secret("db", password="sent-two-hours-ago")
     spec = {**password("db"), "repushInterval": "1h"}
-    site.connection("sales", connection, credentials=spec)
-    credential = wish(site, "credential", connection)
-    wait_told(site, "sales", [credential])
-    secret = site.plane.get("secret", "db", site.ns)["metadata"]
+    tenant.connection("sales", connection, credentials=spec)
+    credential = wish(tenant, "credential", connection)
+    wait_told(tenant, "sales", [credential])
+    secret = tenant.plane.get("secret", "db", tenant.ns)["metadata"]
     applied = {
         "target": {"host": emulator.host, "connectionID": connection},
         "credential": {
@@ -276,48 +276,48 @@ def test_an_overdue_repush_is_told_once(
         },
     }
     status = {"observedGeneration": 1, "applied": applied}
-    site.kubectl(
+    tenant.kubectl(
         *("patch", "oconn/sales", "--subresource=status", "--type=merge"),
         *("-p", json.dumps({"status": status})),
     )
-    told_marker(site)
-    looks = site.operator.reconciles()
-    told_marker(site)
-    assert site.operator.reconciles() - looks < 20
-    assert told(site, "sales") == [credential]
+    told_marker(tenant)
+    looks = tenant.operator.reconciles()
+    told_marker(tenant)
+    assert tenant.operator.reconciles() - looks < 20
+    assert told(tenant, "sales") == [credential]
 
 
-def test_it_does_not_disturb_an_operator_at_work(site: Site, launch: Launch) -> None:
-    live = site.operator
-    dry = launch(site.plane)
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", password="sent-by-the-real-one-1")
-    site.connection("sales", connection, credentials=password("db"), baseRole="VIEWER")
-    site.wait_reason("sales", "Synced")
-    site.secret("db", password="sent-by-the-real-one-2")
-    site.wait_patches(connection, 2)
-    site.wait_reason("sales", "Synced")
-    site.eventually(
+def test_it_does_not_disturb_an_operator_at_work(tenant: Tenant, launch: Launch) -> None:
+    live = tenant.operator
+    dry = launch(tenant.plane)
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", password="sent-by-the-real-one-1")
+    tenant.connection("sales", connection, credentials=password("db"), baseRole="VIEWER")
+    tenant.wait_reason("sales", "Synced")
+    tenant.secret("db", password="sent-by-the-real-one-2")
+    tenant.wait_patches(connection, 2)
+    tenant.wait_reason("sales", "Synced")
+    tenant.eventually(
         lambda: 'reason="DryRun"' not in dry.scrape(), "the dry run sees what was sent"
     )
     # No two that write in turns.
-    site.synced_marker()
-    before = versions(site)
-    site.synced_marker()
-    after = versions(site)
+    tenant.synced_marker()
+    before = versions(tenant)
+    tenant.synced_marker()
+    after = versions(tenant)
     assert {k: after[k] for k in before if k.startswith("OmniConnection")} == {
         k: v for k, v in before.items() if k.startswith("OmniConnection")
     }
-    assert site.emulator.bodies(connection) == [
+    assert tenant.emulator.bodies(connection) == [
         {"passwordUnencrypted": "sent-by-the-real-one-1", "baseRole": "VIEWER"},
         {"passwordUnencrypted": "sent-by-the-real-one-2"},
     ]
     # Those of other tests may have met a restart of the API server.
-    own = f'"object":"{site.ns}/'
+    own = f'"object":"{tenant.ns}/'
     log = live.log.read_text().splitlines()
     assert any(own in line for line in log)
     assert not [line for line in log if own in line and '"msg":"status not written"' in line]
     assert 'leader_election_master_status{name="omni-connection-operator"} 1' in live.scrape()
-    site.operator = dry
-    assert not site.leaked()
-    site.operator = live
+    tenant.operator = dry
+    assert not tenant.leaked()
+    tenant.operator = live

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from control_plane import ControlPlane
-from operator_site import Site, make_certificate
+from tenant import Tenant, make_certificate
 from test_push import openssl
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -28,20 +28,20 @@ def documents(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield path, document
 
 
-def samples_for(site: Site) -> list[dict[str, Any]]:
+def samples_for(tenant: Tenant) -> list[dict[str, Any]]:
     """All of deploy/samples, with connections of the emulator in place of the examples."""
     manifests = [document for _, document in documents(DEPLOY / "samples")]
     dialects = {"password": "postgres", "bigQueryServiceAccount": "bigquery"}
     for manifest in manifests:
         spec = manifest["spec"]
         if manifest["kind"] == "OmniInstance":
-            spec.update(baseURL=site.emulator.url, caBundleSecretRef={"name": "omni-ca"})
+            spec.update(baseURL=tenant.emulator.url, caBundleSecretRef={"name": "omni-ca"})
             # All tests share the key, and the lowest limit applies.
             spec["rateLimit"] = {"requestsPerMinute": 60000}
             continue
         (kind,) = spec["credentials"]
-        name = f"{manifest['metadata']['name']} of {site.ns}"
-        connection = site.emulator.new_connection(dialects.get(kind, "snowflake"), name=name)
+        name = f"{manifest['metadata']['name']} of {tenant.ns}"
+        connection = tenant.emulator.new_connection(dialects.get(kind, "snowflake"), name=name)
         if "connectionID" in spec:
             spec["connectionID"] = connection
         else:
@@ -49,7 +49,7 @@ def samples_for(site: Site) -> list[dict[str, Any]]:
     return manifests
 
 
-def make_secrets(site: Site, directory: Path) -> None:
+def make_secrets(tenant: Tenant, directory: Path) -> None:
     """The Secrets that deploy/samples name."""
     certificate, key = make_certificate(directory)
     assert certificate.exists()
@@ -59,46 +59,46 @@ def make_secrets(site: Site, directory: Path) -> None:
         "private_key": key.read_text(),
         "client_email": "omni@warehouse.iam.gserviceaccount.com",
     }
-    site.secret("omni-api-key", token=site.credentials[0])
-    site.secret("sales-db", password="the-same-all-along")
-    site.secret("events-bigquery", **{"service-account.json": json.dumps(account)})
-    site.secret("finance-snowflake", **{"tls.key": openssl("rsa", "-in", str(key), "-traditional")})
+    tenant.secret("omni-api-key", token=tenant.credentials[0])
+    tenant.secret("sales-db", password="the-same-all-along")
+    tenant.secret("events-bigquery", **{"service-account.json": json.dumps(account)})
+    tenant.secret("finance-snowflake", **{"tls.key": openssl("rsa", "-in", str(key), "-traditional")})
 
 
-def pushes(site: Site) -> int:
-    return sum(r["method"] == "PATCH" for r in site.emulator.requests())
+def pushes(tenant: Tenant) -> int:
+    return sum(r["method"] == "PATCH" for r in tenant.emulator.requests())
 
 
 @pytest.mark.parametrize("creator", CLIENTS)
 def test_applying_again_changes_nothing(
-    site: Site, tmp_path: Path, creator: str, figures: Callable[[str, str], None]
+    tenant: Tenant, tmp_path: Path, creator: str, figures: Callable[[str, str], None]
 ) -> None:
-    site.kubectl("delete", "oinst/omni")  # the samples have one of this name
-    make_secrets(site, tmp_path)
-    manifests = samples_for(site)
+    tenant.kubectl("delete", "oinst/omni")  # the samples have one of this name
+    make_secrets(tenant, tmp_path)
+    manifests = samples_for(tenant)
     file = tmp_path / "manifests.json"
     file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}))
 
-    site.kubectl("apply", "-f", str(file), *CLIENTS[creator])
+    tenant.kubectl("apply", "-f", str(file), *CLIENTS[creator])
     kinds = {"OmniInstance": "oinst", "OmniConnection": "oconn"}
     objects = [(kinds[m["kind"]], m["metadata"]["name"]) for m in manifests]
     for kind, name in objects:
-        site.wait_reason(name, "Synced", kind)
-    before = pushes(site)
-    spent = [site.plane.get(kind, name, site.ns) for kind, name in objects]
+        tenant.wait_reason(name, "Synced", kind)
+    before = pushes(tenant)
+    spent = [tenant.plane.get(kind, name, tenant.ns) for kind, name in objects]
 
     for flags in CLIENTS.values():
-        applied = site.kubectl("apply", "-f", str(file), *flags)
+        applied = tenant.kubectl("apply", "-f", str(file), *flags)
         assert len(applied.splitlines()) == len(manifests)
         # Two kubectls of different modes differ in kubectl's own last-applied annotation only.
-        diff = site.plane.kubectl("-n", site.ns, "diff", "-f", str(file), *flags, check=False)
+        diff = tenant.plane.kubectl("-n", tenant.ns, "diff", "-f", str(file), *flags, check=False)
         assert diff.returncode == 0, f"{flags}: {diff.stdout}{diff.stderr}"
     for (kind, name), was in zip(objects, spent, strict=True):
-        now = site.plane.get(kind, name, site.ns)
+        now = tenant.plane.get(kind, name, tenant.ns)
         assert now["metadata"]["generation"] == was["metadata"]["generation"] == 1
         assert now["spec"] == was["spec"]
-    site.synced_marker()
-    assert pushes(site) == before + 1  # the marker's own
+    tenant.synced_marker()
+    assert pushes(tenant) == before + 1  # the marker's own
     figures(
         f"GitOps, created by {creator}",
         f"{len(manifests)} samples applied again by {len(CLIENTS)} clients: no diff, no push",

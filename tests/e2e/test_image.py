@@ -17,7 +17,7 @@ import pytest
 
 from control_plane import ControlPlane
 from installation import ACCOUNT, OPERATOR_NAMESPACE, OVERLAYS, kustomize, operator_kubeconfig
-from operator_site import Emulator, Operator, Site
+from tenant import Emulator, Operator, Tenant
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDAH = str(ROOT / "scripts" / "buildah.sh")
@@ -240,14 +240,14 @@ def from_image(
 def test_a_rotation_from_the_image(
     control_plane: ControlPlane, emulator: Emulator, from_image: Operator
 ) -> None:
-    site = Site(control_plane, emulator, from_image)
+    tenant = Tenant(control_plane, emulator, from_image)
     connection = emulator.new_connection("postgres")
-    site.secret("db", password="before-the-rotation")
+    tenant.secret("db", password="before-the-rotation")
     credentials = {"password": {"secretRef": {"name": "db"}}}
-    site.connection("sales", connection, credentials=credentials)
-    site.wait_reason("sales", "Synced")
-    site.secret("db", password="after-the-rotation")
-    site.eventually(lambda: len(emulator.bodies(connection)) == 2, "the rotation")
+    tenant.connection("sales", connection, credentials=credentials)
+    tenant.wait_reason("sales", "Synced")
+    tenant.secret("db", password="after-the-rotation")
+    tenant.eventually(lambda: len(emulator.bodies(connection)) == 2, "the rotation")
     assert emulator.bodies(connection)[-1] == {"passwordUnencrypted": "after-the-rotation"}
-    assert not site.leaked()
+    assert not tenant.leaked()
     assert from_image.stop(signal.SIGTERM) == 0

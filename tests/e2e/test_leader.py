@@ -11,7 +11,7 @@ import pytest
 
 from control_plane import wait_until
 from installation import OPERATOR_NAMESPACE
-from operator_site import Operator, Site
+from tenant import Operator, Tenant
 from test_push import password
 
 # The Lease of a holder that was killed runs out after 15 s; it is looked at every 2 s or so.
@@ -19,16 +19,16 @@ RUN_OUT_SECONDS = 25
 
 
 @pytest.fixture
-def standby(site: Site, operator_bin: Path, tmp_path: Path) -> Iterator[Operator]:
+def standby(tenant: Tenant, operator_bin: Path, tmp_path: Path) -> Iterator[Operator]:
     """A second replica. Afterwards the first one runs again, alone."""
-    flags = ["--allowed-hosts", site.emulator.host, "--log-level", "debug"]
-    replica = Operator(operator_bin, site.plane, tmp_path / "standby", *flags)
+    flags = ["--allowed-hosts", tenant.emulator.host, "--log-level", "debug"]
+    replica = Operator(operator_bin, tenant.plane, tmp_path / "standby", *flags)
     replica.start()
     yield replica
     assert replica.stop() == 0
-    if not running(site.operator):
-        site.operator.start()
-    wait_until(lambda: leads(site.operator), RUN_OUT_SECONDS, "the first leads again")
+    if not running(tenant.operator):
+        tenant.operator.start()
+    wait_until(lambda: leads(tenant.operator), RUN_OUT_SECONDS, "the first leads again")
 
 
 def running(operator: Operator) -> bool:
@@ -42,67 +42,67 @@ def leads(operator: Operator) -> bool:
 
 
 def test_a_standby_is_ready_and_takes_over_when_the_leader_is_killed(
-    site: Site, standby: Operator
+    tenant: Tenant, standby: Operator
 ) -> None:
-    wait_until(lambda: leads(site.operator), RUN_OUT_SECONDS, "the first leads")
-    for replica in (site.operator, standby):
+    wait_until(lambda: leads(tenant.operator), RUN_OUT_SECONDS, "the first leads")
+    for replica in (tenant.operator, standby):
         assert replica.get(replica.health, "/readyz")[0] == 200
         assert replica.get(replica.health, "/healthz")[0] == 200
     assert not leads(standby)
-    quiet, cut = (site.emulator.new_connection("postgres") for _ in range(2))
-    site.secret("db", password="before-the-crash")
-    site.connection("quiet", quiet, credentials=password("db"))
-    site.wait_reason("quiet", "Synced")
-    site.emulator.fault(cut, "hang-after-apply", count=1)
-    site.connection("cut", cut, baseRole="VIEWER")
-    site.eventually(lambda: site.status("cut").get("unanswered") == ["base_role"], "no answer")
+    quiet, cut = (tenant.emulator.new_connection("postgres") for _ in range(2))
+    tenant.secret("db", password="before-the-crash")
+    tenant.connection("quiet", quiet, credentials=password("db"))
+    tenant.wait_reason("quiet", "Synced")
+    tenant.emulator.fault(cut, "hang-after-apply", count=1)
+    tenant.connection("cut", cut, baseRole="VIEWER")
+    tenant.eventually(lambda: tenant.status("cut").get("unanswered") == ["base_role"], "no answer")
 
-    site.operator.stop(signal.SIGKILL)
+    tenant.operator.stop(signal.SIGKILL)
     killed = time.monotonic()
-    site.secret("db", password="while-nobody-leads")
+    tenant.secret("db", password="while-nobody-leads")
     assert not leads(standby)
     wait_until(lambda: leads(standby), RUN_OUT_SECONDS, "the standby leads")
     assert time.monotonic() - killed >= 10  # not before the Lease ran out
-    assert site.wait_patches(quiet, 2)[1] == {"passwordUnencrypted": "while-nobody-leads"}
+    assert tenant.wait_patches(quiet, 2)[1] == {"passwordUnencrypted": "while-nobody-leads"}
     # What the first sent and nobody answered may land late: the same value is sent, and settles.
-    assert site.wait_patches(cut, 2)[1] == {"baseRole": "VIEWER"}
-    site.eventually(
-        lambda: "once more" in site.conditions("cut")["Ready"]["message"], "it settles"
+    assert tenant.wait_patches(cut, 2)[1] == {"baseRole": "VIEWER"}
+    tenant.eventually(
+        lambda: "once more" in tenant.conditions("cut")["Ready"]["message"], "it settles"
     )
-    assert site.status("cut")["unanswered"] == ["base_role"]
+    assert tenant.status("cut")["unanswered"] == ["base_role"]
 
 
 def test_sigterm_records_what_it_cuts_and_hands_over_at_once(
-    site: Site, standby: Operator
+    tenant: Tenant, standby: Operator
 ) -> None:
-    wait_until(lambda: leads(site.operator), RUN_OUT_SECONDS, "the first leads")
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", password="never-answered")
-    site.connection("sales", connection, credentials=password("db"))
-    site.wait_reason("sales", "Synced")
-    site.emulator.fault(connection, "hang", count=1)
-    site.secret("db", password="never-answered-2")
-    site.wait_patches(connection, 2)
-    assert site.operator.stop() == 0
+    wait_until(lambda: leads(tenant.operator), RUN_OUT_SECONDS, "the first leads")
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", password="never-answered")
+    tenant.connection("sales", connection, credentials=password("db"))
+    tenant.wait_reason("sales", "Synced")
+    tenant.emulator.fault(connection, "hang", count=1)
+    tenant.secret("db", password="never-answered-2")
+    tenant.wait_patches(connection, 2)
+    assert tenant.operator.stop() == 0
     stopped = time.monotonic()
-    status = site.status("sales")
+    status = tenant.status("sales")
     assert status["unanswered"] == ["credential"]
     assert "credential" not in status["applied"]
     wait_until(lambda: leads(standby), 5, "the standby leads")
     assert '"takeover":"clean"' in standby.log.read_text()
-    site.wait_patches(connection, 3)
+    tenant.wait_patches(connection, 3)
     assert time.monotonic() - stopped < 8
 
 
-def test_a_lease_that_somebody_deletes_is_made_anew(site: Site, standby: Operator) -> None:
-    wait_until(lambda: leads(site.operator), RUN_OUT_SECONDS, "the first leads")
+def test_a_lease_that_somebody_deletes_is_made_anew(tenant: Tenant, standby: Operator) -> None:
+    wait_until(lambda: leads(tenant.operator), RUN_OUT_SECONDS, "the first leads")
     arguments = ("-n", OPERATOR_NAMESPACE, "get", "lease", "omni-connection-operator")
 
     def uid() -> str:
-        done: Any = site.plane.kubectl(*arguments, "-o", "jsonpath={.metadata.uid}", check=False)
+        done: Any = tenant.plane.kubectl(*arguments, "-o", "jsonpath={.metadata.uid}", check=False)
         return done.stdout
 
     before = uid()
-    site.plane.kubectl("-n", OPERATOR_NAMESPACE, "delete", "lease", "omni-connection-operator")
+    tenant.plane.kubectl("-n", OPERATOR_NAMESPACE, "delete", "lease", "omni-connection-operator")
     wait_until(lambda: uid() not in ("", before), 10, "it is there again")
-    assert leads(site.operator) and not leads(standby)
+    assert leads(tenant.operator) and not leads(standby)

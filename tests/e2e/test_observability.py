@@ -17,7 +17,7 @@ import yaml
 
 from control_plane import die_with_parent, wait_until
 from interface import documented_metrics
-from operator_site import Operator, Site
+from tenant import Operator, Tenant
 from test_drift import ask, change_in_omni
 from test_push import password
 
@@ -35,41 +35,41 @@ def prometheus_bin() -> Path:
     return Path(done.stdout.splitlines()[-1])
 
 
-def exercise(site: Site) -> None:
+def exercise(tenant: Tenant) -> None:
     """Pushes with every result, drift, a rotation."""
     names = ("all", "rejected", "limited", "down", "cut", "forbidden")
-    ids = {name: site.emulator.new_connection("postgres") for name in names}
-    site.emulator.fault(ids["rejected"], "respond", status=400, body={"error": "no"})
-    site.emulator.fault(
+    ids = {name: tenant.emulator.new_connection("postgres") for name in names}
+    tenant.emulator.fault(ids["rejected"], "respond", status=400, body={"error": "no"})
+    tenant.emulator.fault(
         ids["limited"], "respond", status=429, headers={"Retry-After": "1"}, count=1
     )
-    site.emulator.fault(ids["down"], "respond", status=503, count=1)
-    site.emulator.fault(ids["cut"], "drop-after-apply", count=1)
-    site.emulator.fault(ids["forbidden"], "respond", status=403, body={"error": "no"})
-    site.secret("db", password="a-bit-of-everything")
+    tenant.emulator.fault(ids["down"], "respond", status=503, count=1)
+    tenant.emulator.fault(ids["cut"], "drop-after-apply", count=1)
+    tenant.emulator.fault(ids["forbidden"], "respond", status=403, body={"error": "no"})
+    tenant.secret("db", password="a-bit-of-everything")
     attribute = {"attributeName": "env", "defaultValues": ["prod"]}
-    site.connection(
+    tenant.connection(
         *("all", ids["all"]),
         **{"credentials": password("db"), "baseRole": "VIEWER"},
         environmentUserAttribute=attribute,
     )
-    site.wait_reason("all", "Synced")
+    tenant.wait_reason("all", "Synced")
     for name in names[1:]:
-        site.connection(name, ids[name], baseRole="VIEWER")
+        tenant.connection(name, ids[name], baseRole="VIEWER")
     for name in ("limited", "down"):
-        site.wait_reason(name, "Synced")
-    site.wait_reason("rejected", "Rejected")
-    site.wait_reason("forbidden", "Forbidden")
+        tenant.wait_reason(name, "Synced")
+    tenant.wait_reason("rejected", "Rejected")
+    tenant.wait_reason("forbidden", "Forbidden")
     # An answer that is lost is made good in a minute; that it was sent is enough here.
-    site.wait_patches(ids["cut"], 1)
-    change_in_omni(site, ids["all"], baseRole="MODELER")
-    ask(site, "all", "look-now")
-    site.secret("db", password="the-next-of-everything")
-    site.wait_patches(ids["all"], 3)
-    site.wait_reason("all", "Synced")
-    site.secret("wrong-token", token="omni_osk_that_nobody_knows")
-    site.instance("refused", apiTokenSecretRef={"name": "wrong-token"})
-    site.wait_reason("refused", "Unauthorized", "oinst")
+    tenant.wait_patches(ids["cut"], 1)
+    change_in_omni(tenant, ids["all"], baseRole="MODELER")
+    ask(tenant, "all", "look-now")
+    tenant.secret("db", password="the-next-of-everything")
+    tenant.wait_patches(ids["all"], 3)
+    tenant.wait_reason("all", "Synced")
+    tenant.secret("wrong-token", token="omni_osk_that_nobody_knows")
+    tenant.instance("refused", apiTokenSecretRef={"name": "wrong-token"})
+    tenant.wait_reason("refused", "Unauthorized", "oinst")
 
 
 class Prometheus:
@@ -154,14 +154,14 @@ def panel_queries() -> list[tuple[str, str]]:
 
 
 def test_what_is_scraped(
-    site: Site,
+    tenant: Tenant,
     prometheus_bin: Path,
     prometheus: Prometheus,
     figures: Callable[[str, str], None],
 ) -> None:
     """One test, since all of it needs the same bit of everything."""
-    exercise(site)
-    page = site.operator.scrape()
+    exercise(tenant)
+    page = tenant.operator.scrape()
 
     done = subprocess.run(
         [str(prometheus_bin / "promtool"), "check", "metrics"],
@@ -184,7 +184,7 @@ def test_what_is_scraped(
         "omni_circuit_breaker_open == 1"
         ' and on (omni_instance) omni_api_requests_total{code=~"401|403"} > 0'
     )
-    assert f"{site.ns}/refused" in {found["metric"]["omni_instance"] for found in refused}
+    assert f"{tenant.ns}/refused" in {found["metric"]["omni_instance"] for found in refused}
     # `or vector(0)` hides a misspelt name, so each name counts by itself.
     rules = [rule for g in prometheus.get("rules")["groups"] for rule in g["rules"]]
     assert [rule["name"] for rule in rules if rule["health"] == "err"] == []

@@ -13,7 +13,7 @@ import pytest
 from control_plane import ControlPlane, wait_until
 from fault_proxy import FaultProxy
 from installation import OPERATOR_NAMESPACE, allow_lease, operator_kubeconfig
-from operator_site import Operator, Site
+from tenant import Operator, Tenant
 
 
 def run(binary: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -113,35 +113,35 @@ def test_crds_that_are_not_installed_are_waited_for(
 
 
 def test_the_lease_moves_at_once_when_it_is_released(
-    site: Site, operator_bin: Path, tmp_path: Path
+    tenant: Tenant, operator_bin: Path, tmp_path: Path
 ) -> None:
-    operator = site.operator
-    flags = ["--allowed-hosts", site.emulator.host]
-    standby = Operator(operator_bin, site.plane, tmp_path / "standby", *flags)
+    operator = tenant.operator
+    flags = ["--allowed-hosts", tenant.emulator.host]
+    standby = Operator(operator_bin, tenant.plane, tmp_path / "standby", *flags)
     standby.start()  # ready, with warm caches
-    connection = site.emulator.new_connection("postgres")
+    connection = tenant.emulator.new_connection("postgres")
     stands_by = 'leader_election_master_status{name="omni-connection-operator"} 0'
     wait_until(lambda: stands_by in standby.scrape(), 10, "it stands by")
     assert operator.stop() == 0
     try:
         wait_until(lambda: '"leading"' in standby.log.read_text(), 10, "the standby leads")
-        site.connection("sales", connection, baseRole="VIEWER")
-        site.wait_reason("sales", "Synced")
-        assert len(site.emulator.patches(connection)) == 1
+        tenant.connection("sales", connection, baseRole="VIEWER")
+        tenant.wait_reason("sales", "Synced")
+        assert len(tenant.emulator.patches(connection)) == 1
     finally:
         assert standby.stop() == 0
         operator.start()
 
 
-def lease(site: Site) -> dict[str, Any]:
-    return site.plane.get("lease", "omni-connection-operator", OPERATOR_NAMESPACE)["spec"]
+def lease(tenant: Tenant) -> dict[str, Any]:
+    return tenant.plane.get("lease", "omni-connection-operator", OPERATOR_NAMESPACE)["spec"]
 
 
-def test_sigterm_releases_the_lease(site: Site) -> None:
-    site.eventually(lambda: lease(site)["holderIdentity"], "it is held")
-    assert site.operator.stop() == 0
-    assert not lease(site).get("holderIdentity")
-    site.operator.start()
+def test_sigterm_releases_the_lease(tenant: Tenant) -> None:
+    tenant.eventually(lambda: lease(tenant)["holderIdentity"], "it is held")
+    assert tenant.operator.stop() == 0
+    assert not lease(tenant).get("holderIdentity")
+    tenant.operator.start()
 
 
 LEASE_BEHIND_A_PROXY = "behind-a-proxy"
@@ -158,14 +158,14 @@ def proxy(control_plane: ControlPlane) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def behind_proxy(
-    site: Site, proxy: FaultProxy, operator_bin: Path, tmp_path: Path
+    tenant: Tenant, proxy: FaultProxy, operator_bin: Path, tmp_path: Path
 ) -> Iterator[Operator]:
     """An operator with a Lease of its own, which it holds."""
-    flags = ["--namespace", site.ns, "--leader-election-id", LEASE_BEHIND_A_PROXY]
-    allow_lease(site.plane, LEASE_BEHIND_A_PROXY)
-    config = site.plane.kubeconfig_through(proxy.host, operator_kubeconfig(site.plane))
+    flags = ["--namespace", tenant.ns, "--leader-election-id", LEASE_BEHIND_A_PROXY]
+    allow_lease(tenant.plane, LEASE_BEHIND_A_PROXY)
+    config = tenant.plane.kubeconfig_through(proxy.host, operator_kubeconfig(tenant.plane))
     log = tmp_path / "behind-proxy"
-    process = Operator(operator_bin, site.plane, log, *flags, kubeconfig=config)
+    process = Operator(operator_bin, tenant.plane, log, *flags, kubeconfig=config)
     process.start()
     wait_until(lambda: process.said("leading"), 30, "it leads")
     yield process
@@ -180,10 +180,10 @@ def test_sigterm_while_the_api_server_is_silent(
 
 
 def test_one_connection_that_is_silent_does_not_cost_the_lease(
-    site: Site, behind_proxy: Operator, proxy: FaultProxy
+    tenant: Tenant, behind_proxy: Operator, proxy: FaultProxy
 ) -> None:
     def renewed() -> datetime:
-        spec = site.plane.get("lease", LEASE_BEHIND_A_PROXY, OPERATOR_NAMESPACE)["spec"]
+        spec = tenant.plane.get("lease", LEASE_BEHIND_A_PROXY, OPERATOR_NAMESPACE)["spec"]
         return datetime.fromisoformat(spec["renewTime"])
 
     proxy.swallow()

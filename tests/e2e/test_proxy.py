@@ -15,14 +15,14 @@ import pytest
 from connect_proxy import ConnectProxy
 from control_plane import ControlPlane
 from installation import install_crds, operator_kubeconfig
-from operator_site import EMULATOR_NAME, Emulator, Operator, Site, launch_to_fail
+from tenant import EMULATOR_NAME, Emulator, Operator, Tenant, launch_to_fail
 
 API_SERVER_NAME = "kubernetes.default.svc"  # its certificate has it
 PASSWORD = "proxy-s3cr3t-password"
 CREDENTIALS = f"operator:{PASSWORD}"
 NAMES = {API_SERVER_NAME: "127.0.0.1", EMULATOR_NAME: "127.0.0.1"}
 
-Start = Callable[..., Site]
+Start = Callable[..., Tenant]
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +69,10 @@ def omni_target(emulator: Emulator) -> str:
 def start(
     plane: ControlPlane, operator_bin: Path, emulator: Emulator, tmp_path: Path
 ) -> Iterator[Start]:
-    """Starts an operator, and makes a site whose instance has the emulator's name."""
+    """Starts an operator, and makes a tenant whose instance has the emulator's name."""
     operators: list[Operator] = []
 
-    def begin(config: Path, **environment: str) -> Site:
+    def begin(config: Path, **environment: str) -> Tenant:
         hosts = f"{omni_target(emulator)},{emulator.host}"
         flags = ["--allowed-hosts", hosts, "--leader-elect=false"]
         operator = Operator(
@@ -85,30 +85,30 @@ def start(
         )
         operators.append(operator)
         operator.start()
-        site = Site(plane, emulator, operator)
-        site.credentials.append(PASSWORD)
-        site.instance("omni", baseURL=f"https://{omni_target(emulator)}")
-        return site
+        tenant = Tenant(plane, emulator, operator)
+        tenant.credentials.append(PASSWORD)
+        tenant.instance("omni", baseURL=f"https://{omni_target(emulator)}")
+        return tenant
 
     yield begin
     for operator in operators:
         operator.close()
 
 
-def rotate(site: Site) -> None:
+def rotate(tenant: Tenant) -> None:
     """A password arrives, and so does the next one."""
-    connection = site.emulator.new_connection("postgres")
+    connection = tenant.emulator.new_connection("postgres")
     spec: dict[str, Any] = {"password": {"secretRef": {"name": "db"}}}
-    site.secret("db", password="first-password")
-    site.connection("sales", connection, credentials=spec)
-    site.wait_reason("sales", "Synced")
-    site.secret("db", password="second-password")
-    bodies = site.wait_patches(connection, 2)
+    tenant.secret("db", password="first-password")
+    tenant.connection("sales", connection, credentials=spec)
+    tenant.wait_reason("sales", "Synced")
+    tenant.secret("db", password="second-password")
+    bodies = tenant.wait_patches(connection, 2)
     assert bodies[-1] == {"passwordUnencrypted": "second-password"}
 
 
-def message(site: Site) -> str:
-    return site.conditions("omni", "oinst")["Ready"]["message"]
+def message(tenant: Tenant) -> str:
+    return tenant.conditions("omni", "oinst")["Ready"]["message"]
 
 
 @pytest.mark.usefixtures("locked_out")
@@ -117,37 +117,37 @@ def test_both_sides_through_proxies(
 ) -> None:
     with ConnectProxy(NAMES) as other:  # the kubeconfig's; it wins over the environment's
         config = kubeconfig(plane, tmp_path / "config", other.url())
-        site = start(config, HTTPS_PROXY=proxy.url())
-        rotate(site)
-        assert site.status("sales")["applied"]["target"]["host"] == omni_target(emulator)
+        tenant = start(config, HTTPS_PROXY=proxy.url())
+        rotate(tenant)
+        assert tenant.status("sales")["applied"]["target"]["host"] == omni_target(emulator)
         assert set(other.tunnels) == {f"{API_SERVER_NAME}:{plane.port}"}
         assert set(proxy.tunnels) == {omni_target(emulator)}
-    assert not site.leaked()
+    assert not tenant.leaked()
 
 
 def test_the_environment_alone_and_its_exceptions(
     start: Start, plane: ControlPlane, proxy: ConnectProxy, tmp_path: Path
 ) -> None:
     config = kubeconfig(plane, tmp_path / "config")
-    site = start(config, https_proxy=proxy.url(), NO_PROXY=f"10.0.0.0/8, {EMULATOR_NAME}")
-    site.wait_reason("omni", "OmniUnavailable", "oinst")
-    assert f"look-up of {EMULATOR_NAME}" in message(site)
+    tenant = start(config, https_proxy=proxy.url(), NO_PROXY=f"10.0.0.0/8, {EMULATOR_NAME}")
+    tenant.wait_reason("omni", "OmniUnavailable", "oinst")
+    assert f"look-up of {EMULATOR_NAME}" in message(tenant)
     assert set(proxy.tunnels) == {f"{API_SERVER_NAME}:{plane.port}"}
 
 
 def test_loopback_goes_directly_and_a_wrong_password_is_told(
     start: Start, plane: ControlPlane, proxy: ConnectProxy
 ) -> None:
-    site = start(operator_kubeconfig(plane), HTTPS_PROXY=proxy.url("operator:wrong-s3cr3t"))
-    site.credentials.append("wrong-s3cr3t")
-    site.wait_reason("omni", "OmniUnavailable", "oinst")
-    assert f"the proxy {proxy.address} wants other credentials" in message(site)
+    tenant = start(operator_kubeconfig(plane), HTTPS_PROXY=proxy.url("operator:wrong-s3cr3t"))
+    tenant.credentials.append("wrong-s3cr3t")
+    tenant.wait_reason("omni", "OmniUnavailable", "oinst")
+    assert f"the proxy {proxy.address} wants other credentials" in message(tenant)
     assert proxy.refused > 0 and not proxy.tunnels
-    site.instance("omni")  # by its address
-    site.wait_reason("omni", "Synced", "oinst")
-    rotate(site)
+    tenant.instance("omni")  # by its address
+    tenant.wait_reason("omni", "Synced", "oinst")
+    rotate(tenant)
     assert not proxy.tunnels
-    assert not site.leaked()
+    assert not tenant.leaked()
 
 
 def test_a_proxy_that_cannot_be_used_is_a_start_up_error(

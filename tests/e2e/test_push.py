@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 import pytest
 
-from operator_site import Operator, Site
+from tenant import Operator, Tenant
 
 
 def password(secret: str) -> dict[str, Any]:
@@ -46,18 +46,18 @@ def public_key(pem: str) -> str:
     return openssl("pkey", "-pubout", stdin=pem)
 
 
-def test_password(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", note="rotation-1", password="first-pässword")
-    site.connection("sales", connection, credentials=password("db"))
-    site.kubectl("wait", "--for=condition=Ready", "oconn/sales", "--timeout=20s")
-    assert site.emulator.bodies(connection) == [{"passwordUnencrypted": "first-pässword"}]
+def test_password(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", note="rotation-1", password="first-pässword")
+    tenant.connection("sales", connection, credentials=password("db"))
+    tenant.kubectl("wait", "--for=condition=Ready", "oconn/sales", "--timeout=20s")
+    assert tenant.emulator.bodies(connection) == [{"passwordUnencrypted": "first-pässword"}]
 
-    status = site.status("sales")
+    status = tenant.status("sales")
     applied = status["applied"]["credential"]
-    secret = site.plane.get("secret", "db", site.ns)["metadata"]
+    secret = tenant.plane.get("secret", "db", tenant.ns)["metadata"]
     assert status["applied"]["target"] == {
-        "host": site.emulator.host,
+        "host": tenant.emulator.host,
         "connectionID": connection,
     }
     assert (applied["secretName"], applied["secretKey"]) == ("db", "password")
@@ -66,32 +66,32 @@ def test_password(site: Site) -> None:
     assert applied["rotationID"] == "rotation-1"
     assert (status["connectionID"], status["dialect"]) == (connection, "postgres")
     assert status["observedGeneration"] == 1
-    site.eventually(
-        lambda: {"CredentialPushed", "Synced"} <= site.event_reasons("sales"), "its events"
+    tenant.eventually(
+        lambda: {"CredentialPushed", "Synced"} <= tenant.event_reasons("sales"), "its events"
     )
 
 
-def test_the_dialect_is_read_before_the_first_credential(site: Site) -> None:
-    connection = site.emulator.new_connection("mysql")
-    before = site.emulator.admin("GET", "requests")["next"]
-    site.secret("db", password="for-a-known-dialect")
-    site.connection("sales", connection, credentials=password("db"))
-    site.wait_reason("sales", "Synced")
-    methods = [r["method"] for r in site.emulator.requests(before)]
+def test_the_dialect_is_read_before_the_first_credential(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("mysql")
+    before = tenant.emulator.admin("GET", "requests")["next"]
+    tenant.secret("db", password="for-a-known-dialect")
+    tenant.connection("sales", connection, credentials=password("db"))
+    tenant.wait_reason("sales", "Synced")
+    methods = [r["method"] for r in tenant.emulator.requests(before)]
     assert methods.index("GET") < methods.index("PATCH")
 
 
-def test_big_query_service_account(site: Site, service_account: str) -> None:
-    connection = site.emulator.new_connection("bigquery")
-    site.secret("sa", **{"service-account.json": service_account})
+def test_big_query_service_account(tenant: Tenant, service_account: str) -> None:
+    connection = tenant.emulator.new_connection("bigquery")
+    tenant.secret("sa", **{"service-account.json": service_account})
     reference = {"bigQueryServiceAccount": {"secretRef": {"name": "sa"}}}
-    site.connection("events", connection, credentials=reference)
-    site.wait_reason("events", "Synced")
-    assert site.emulator.bodies(connection) == [{"passwordUnencrypted": service_account}]
+    tenant.connection("events", connection, credentials=reference)
+    tenant.wait_reason("events", "Synced")
+    assert tenant.emulator.bodies(connection) == [{"passwordUnencrypted": service_account}]
 
 
 @pytest.mark.parametrize("form", ["pkcs8", "pkcs1", "encrypted"])
-def test_snowflake_key(site: Site, rsa_key: str, form: str) -> None:
+def test_snowflake_key(tenant: Tenant, rsa_key: str, form: str) -> None:
     sent = {
         "pkcs8": rsa_key,
         "pkcs1": openssl("rsa", "-traditional", stdin=rsa_key),
@@ -99,78 +99,78 @@ def test_snowflake_key(site: Site, rsa_key: str, form: str) -> None:
             "pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", "pass:a-passphrase", stdin=rsa_key
         ),
     }[form]
-    connection = site.emulator.new_connection("snowflake")
-    site.secret("key", passphrase="a-passphrase", **{"tls.key": sent})
+    connection = tenant.emulator.new_connection("snowflake")
+    tenant.secret("key", passphrase="a-passphrase", **{"tls.key": sent})
     reference: dict[str, Any] = {"name": "key"}
     if form == "encrypted":
         reference["passphraseKey"] = "passphrase"
-    site.connection(
+    tenant.connection(
         "finance", connection, credentials={"snowflakePrivateKey": {"secretRef": reference}}
     )
-    site.wait_reason("finance", "Synced")
-    (body,) = site.emulator.bodies(connection)
+    tenant.wait_reason("finance", "Synced")
+    (body,) = tenant.emulator.bodies(connection)
     assert list(body) == ["privateKey"]
     assert body["privateKey"].startswith("-----BEGIN PRIVATE KEY-----\n")
     assert public_key(body["privateKey"]) == public_key(rsa_key)
 
 
-def test_settings(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
+def test_settings(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
     attribute = {"attributeName": "env", "defaultValues": ["prod", "eu, west"]}
-    site.connection("sales", connection, baseRole="QUERIER", environmentUserAttribute=attribute)
-    site.wait_reason("sales", "Synced")
-    assert site.emulator.bodies(connection) == [
+    tenant.connection("sales", connection, baseRole="QUERIER", environmentUserAttribute=attribute)
+    tenant.wait_reason("sales", "Synced")
+    assert tenant.emulator.bodies(connection) == [
         {"baseRole": "QUERIER", "environmentUserAttribute": attribute}
     ]
     # One setting changes: only that one is sent.
-    site.connection("sales", connection, baseRole="MODELER", environmentUserAttribute=attribute)
-    assert site.wait_patches(connection, 2)[1:] == [{"baseRole": "MODELER"}]
+    tenant.connection("sales", connection, baseRole="MODELER", environmentUserAttribute=attribute)
+    assert tenant.wait_patches(connection, 2)[1:] == [{"baseRole": "MODELER"}]
     # Absent removes the setting in Omni; leaving the field out leaves it alone.
-    site.connection(
+    tenant.connection(
         "sales", connection, baseRole="MODELER", environmentUserAttribute={"state": "Absent"}
     )
-    assert site.wait_patches(connection, 3)[2:] == [{"environmentUserAttribute": None}]
-    site.wait_reason("sales", "Synced")
-    assert site.status("sales")["applied"]["environmentUserAttribute"]["state"] == "Absent"
-    site.connection("sales", connection, baseRole="MODELER")
-    site.eventually(
-        lambda: "environmentUserAttribute" not in site.status("sales")["applied"],
+    assert tenant.wait_patches(connection, 3)[2:] == [{"environmentUserAttribute": None}]
+    tenant.wait_reason("sales", "Synced")
+    assert tenant.status("sales")["applied"]["environmentUserAttribute"]["state"] == "Absent"
+    tenant.connection("sales", connection, baseRole="MODELER")
+    tenant.eventually(
+        lambda: "environmentUserAttribute" not in tenant.status("sales")["applied"],
         "the entry is gone",
     )
-    assert len(site.emulator.patches(connection)) == 3
-    site.eventually(
+    assert len(tenant.emulator.patches(connection)) == 3
+    tenant.eventually(
         lambda: {"BaseRoleUpdated", "EnvironmentUserAttributeUpdated"}
-        <= site.event_reasons("sales"),
+        <= tenant.event_reasons("sales"),
         "its events",
     )
 
 
 def test_a_changed_secret_is_sent_once_and_within_a_second(
-    site: Site, figures: Callable[[str, str], None]
+    tenant: Tenant, figures: Callable[[str, str], None]
 ) -> None:
     """Twice for each connection: after three pushes in a row one has to wait."""
     names = ["db-a", "db-b", "db-c"]
-    connections = {name: site.emulator.new_connection("postgres") for name in names}
+    connections = {name: tenant.emulator.new_connection("postgres") for name in names}
     for name in names:
-        site.secret(name, password=f"{name}-0")
-        site.connection(name, connections[name], credentials=password(name))
+        tenant.secret(name, password=f"{name}-0")
+        tenant.connection(name, connections[name], credentials=password(name))
     for name in names:
-        site.wait_reason(name, "Synced")
+        tenant.wait_reason(name, "Synced")
     latencies = []
     for number in (1, 2):
         for name in names:
             written = time.time()
-            site.secret(name, note=f"r{number}", password=f"{name}-{number}")
-            site.wait_patches(connections[name], number + 1)
-            arrived = site.emulator.patches(connections[name])[number]["timeUnixMs"] / 1000
+            tenant.secret(name, note=f"r{number}", password=f"{name}-{number}")
+            tenant.wait_patches(connections[name], number + 1)
+            arrived = tenant.emulator.patches(connections[name])[number]["timeUnixMs"] / 1000
             latencies.append(arrived - written)
-            site.eventually(
-                lambda: site.status(name)["applied"]["credential"].get("rotationID")
+            tenant.eventually(
+                lambda: tenant.status(name)["applied"]["credential"].get("rotationID")
                 == f"r{number}",
                 "the rotation's id in the status",
             )
     for name in names:
-        assert site.emulator.bodies(connections[name]) == [
+        assert tenant.emulator.bodies(connections[name]) == [
             {"passwordUnencrypted": f"{name}-{number}"} for number in range(3)
         ]
     slowest = max(latencies)  # kubectl's own start and work included
@@ -182,158 +182,158 @@ def test_a_changed_secret_is_sent_once_and_within_a_second(
     )
 
 
-def test_what_changes_nothing_sends_nothing(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", password="stays-as-it-is")
-    site.connection("sales", connection, credentials=password("db"), baseRole="VIEWER")
-    site.wait_reason("sales", "Synced")
+def test_what_changes_nothing_sends_nothing(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", password="stays-as-it-is")
+    tenant.connection("sales", connection, credentials=password("db"), baseRole="VIEWER")
+    tenant.wait_reason("sales", "Synced")
 
-    site.kubectl("label", "secret/db", "team=data")
-    site.kubectl("annotate", "oconn/sales", "note=hello")
-    site.kubectl("patch", "secret/db", "-p", '{"stringData":{"other":"another-value"}}')
-    site.connection("sales", connection, credentials=password("db"), baseRole="VIEWER")
-    newest = site.plane.get("secret", "db", site.ns)["metadata"]["resourceVersion"]
-    site.eventually(
-        lambda: site.status("sales")["applied"]["credential"]["secretResourceVersion"] == newest,
+    tenant.kubectl("label", "secret/db", "team=data")
+    tenant.kubectl("annotate", "oconn/sales", "note=hello")
+    tenant.kubectl("patch", "secret/db", "-p", '{"stringData":{"other":"another-value"}}')
+    tenant.connection("sales", connection, credentials=password("db"), baseRole="VIEWER")
+    newest = tenant.plane.get("secret", "db", tenant.ns)["metadata"]["resourceVersion"]
+    tenant.eventually(
+        lambda: tenant.status("sales")["applied"]["credential"]["secretResourceVersion"] == newest,
         "the version in the status follows",
     )
-    site.operator.restart()
-    site.synced_marker()
-    assert len(site.emulator.patches(connection)) == 1
-    assert site.conditions("sales")["Ready"]["status"] == "True"
+    tenant.operator.restart()
+    tenant.synced_marker()
+    assert len(tenant.emulator.patches(connection)) == 1
+    assert tenant.conditions("sales")["Ready"]["status"] == "True"
 
 
-def test_ten_connections_share_a_secret(site: Site) -> None:
-    connections = [site.emulator.new_connection("postgres") for _ in range(10)]
-    site.secret("db", password="shared-by-all-of-them")
+def test_ten_connections_share_a_secret(tenant: Tenant) -> None:
+    connections = [tenant.emulator.new_connection("postgres") for _ in range(10)]
+    tenant.secret("db", password="shared-by-all-of-them")
     for number, connection in enumerate(connections):
-        site.connection(f"c{number}", connection, credentials=password("db"))
+        tenant.connection(f"c{number}", connection, credentials=password("db"))
     for connection in connections:
-        site.wait_patches(connection, 1)
-    site.secret("db", password="rotated-for-all-of-them")
+        tenant.wait_patches(connection, 1)
+    tenant.secret("db", password="rotated-for-all-of-them")
     for number, connection in enumerate(connections):
-        assert site.wait_patches(connection, 2) == [
+        assert tenant.wait_patches(connection, 2) == [
             {"passwordUnencrypted": "shared-by-all-of-them"},
             {"passwordUnencrypted": "rotated-for-all-of-them"},
         ]
-        site.wait_reason(f"c{number}", "Synced")
+        tenant.wait_reason(f"c{number}", "Synced")
 
 
-def test_another_target_gets_everything(site: Site, second_emulator: Any) -> None:
-    first, second = (site.emulator.new_connection("postgres") for _ in range(2))
+def test_another_target_gets_everything(tenant: Tenant, second_emulator: Any) -> None:
+    first, second = (tenant.emulator.new_connection("postgres") for _ in range(2))
     everything = {"credentials": password("db"), "baseRole": "VIEWER"}
     body = {"passwordUnencrypted": "follows-the-target", "baseRole": "VIEWER"}
-    site.secret("db", password="follows-the-target")
-    site.connection("sales", first, **everything)
-    assert site.wait_patches(first, 1) == [body]
+    tenant.secret("db", password="follows-the-target")
+    tenant.connection("sales", first, **everything)
+    assert tenant.wait_patches(first, 1) == [body]
 
-    site.connection("sales", second, **everything)  # another connection
-    assert site.wait_patches(second, 1) == [body]
-    site.eventually(
-        lambda: site.status("sales")["applied"]["target"]["connectionID"] == second, "the target"
+    tenant.connection("sales", second, **everything)  # another connection
+    assert tenant.wait_patches(second, 1) == [body]
+    tenant.eventually(
+        lambda: tenant.status("sales")["applied"]["target"]["connectionID"] == second, "the target"
     )
 
-    site.secret("ca-2", **{"ca.crt": second_emulator.ca})  # another instance
+    tenant.secret("ca-2", **{"ca.crt": second_emulator.ca})  # another instance
     elsewhere = {"caBundleSecretRef": {"name": "ca-2"}}
-    site.instance("omni-2", second_emulator, **elsewhere)
+    tenant.instance("omni-2", second_emulator, **elsewhere)
     second_emulator.admin("PUT", f"connections/{second}", {"name": "s", "dialect": "postgres"})
-    site.connection("sales", second, instanceRef={"name": "omni-2"}, **everything)
-    site.eventually(lambda: second_emulator.bodies(second) == [body], "all at the other Omni")
+    tenant.connection("sales", second, instanceRef={"name": "omni-2"}, **everything)
+    tenant.eventually(lambda: second_emulator.bodies(second) == [body], "all at the other Omni")
 
-    site.connection("other", first, **everything)  # another baseURL
-    assert site.wait_patches(first, 2)[1] == body
+    tenant.connection("other", first, **everything)  # another baseURL
+    assert tenant.wait_patches(first, 2)[1] == body
     second_emulator.admin("PUT", f"connections/{first}", {"name": "f", "dialect": "postgres"})
-    site.instance("omni", second_emulator, **elsewhere)
-    site.eventually(lambda: second_emulator.bodies(first) == [body], "all at the new address")
-    assert site.status("other")["applied"]["target"]["host"] == second_emulator.host
+    tenant.instance("omni", second_emulator, **elsewhere)
+    tenant.eventually(lambda: second_emulator.bodies(first) == [body], "all at the new address")
+    assert tenant.status("other")["applied"]["target"]["host"] == second_emulator.host
 
 
-def test_a_name_is_resolved_once_and_pinned(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres", name="The Warehouse")
-    site.secret("db", password="for-the-warehouse")
-    site.connection("sales", "", connectionName="The Warehouse", credentials=password("db"))
-    site.wait_reason("sales", "Synced")
-    assert site.status("sales")["connectionID"] == connection
+def test_a_name_is_resolved_once_and_pinned(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres", name="The Warehouse")
+    tenant.secret("db", password="for-the-warehouse")
+    tenant.connection("sales", "", connectionName="The Warehouse", credentials=password("db"))
+    tenant.wait_reason("sales", "Synced")
+    assert tenant.status("sales")["connectionID"] == connection
     # Renamed in Omni, and another takes the name: the credential stays where it was.
-    site.emulator.admin(
+    tenant.emulator.admin(
         "PUT", f"connections/{connection}", {"name": "Renamed", "dialect": "postgres"}
     )
-    thief = site.emulator.new_connection("postgres", name="The Warehouse")
-    site.secret("db", password="the-next-password")
-    site.wait_patches(connection, 2)
-    assert site.emulator.patches(thief) == []
-    site.connection("nobody", "", connectionName="No Such Name", baseRole="VIEWER")
-    site.wait_reason("nobody", "ConnectionNotFound")
+    thief = tenant.emulator.new_connection("postgres", name="The Warehouse")
+    tenant.secret("db", password="the-next-password")
+    tenant.wait_patches(connection, 2)
+    assert tenant.emulator.patches(thief) == []
+    tenant.connection("nobody", "", connectionName="No Such Name", baseRole="VIEWER")
+    tenant.wait_reason("nobody", "ConnectionNotFound")
 
 
-def test_suspended_objects_wait(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", password="before-the-pause")
-    site.connection("sales", connection, credentials=password("db"))
-    site.wait_reason("sales", "Synced")
-    site.connection("sales", connection, credentials=password("db"), suspend=True)
-    assert site.wait_reason("sales", "Suspended")["Ready"]["status"] == "True"
-    site.secret("db", password="during-the-pause")
-    site.eventually(lambda: "Stalled" in site.conditions("sales"), "something is pending")
-    site.synced_marker()
-    assert len(site.emulator.patches(connection)) == 1
-    site.connection("sales", connection, credentials=password("db"))
-    assert site.wait_patches(connection, 2)[1] == {"passwordUnencrypted": "during-the-pause"}
+def test_suspended_objects_wait(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", password="before-the-pause")
+    tenant.connection("sales", connection, credentials=password("db"))
+    tenant.wait_reason("sales", "Synced")
+    tenant.connection("sales", connection, credentials=password("db"), suspend=True)
+    assert tenant.wait_reason("sales", "Suspended")["Ready"]["status"] == "True"
+    tenant.secret("db", password="during-the-pause")
+    tenant.eventually(lambda: "Stalled" in tenant.conditions("sales"), "something is pending")
+    tenant.synced_marker()
+    assert len(tenant.emulator.patches(connection)) == 1
+    tenant.connection("sales", connection, credentials=password("db"))
+    assert tenant.wait_patches(connection, 2)[1] == {"passwordUnencrypted": "during-the-pause"}
 
 
-def test_annotations_ask_for_a_reconcile_and_for_everything(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", password="asked-for-again")
-    site.connection("sales", connection, credentials=password("db"), baseRole="VIEWER")
-    site.wait_reason("sales", "Synced")
-    site.kubectl("annotate", "oconn/sales", "reconcile.fluxcd.io/requestedAt=t1")
-    site.eventually(lambda: site.status("sales").get("lastHandledReconcileAt") == "t1", "handled")
-    assert len(site.emulator.patches(connection)) == 1
-    site.kubectl("annotate", "oconn/sales", "reconcile.omniconnection.io/forceAt=t2")
-    site.eventually(lambda: site.status("sales").get("lastHandledForceAt") == "t2", "handled")
-    bodies = site.emulator.bodies(connection)
+def test_annotations_ask_for_a_reconcile_and_for_everything(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", password="asked-for-again")
+    tenant.connection("sales", connection, credentials=password("db"), baseRole="VIEWER")
+    tenant.wait_reason("sales", "Synced")
+    tenant.kubectl("annotate", "oconn/sales", "reconcile.fluxcd.io/requestedAt=t1")
+    tenant.eventually(lambda: tenant.status("sales").get("lastHandledReconcileAt") == "t1", "handled")
+    assert len(tenant.emulator.patches(connection)) == 1
+    tenant.kubectl("annotate", "oconn/sales", "reconcile.omniconnection.io/forceAt=t2")
+    tenant.eventually(lambda: tenant.status("sales").get("lastHandledForceAt") == "t2", "handled")
+    bodies = tenant.emulator.bodies(connection)
     assert len(bodies) == 2 and bodies[0] == bodies[1]
     # What cannot be sent now does not make the rest go out again and again.
-    site.connection("sales", connection, credentials=password("absent"), baseRole="VIEWER")
-    site.wait_reason("sales", "SecretNotFound")
-    site.kubectl("annotate", "--overwrite", "oconn/sales", "reconcile.omniconnection.io/forceAt=t3")
-    assert site.wait_patches(connection, 3)[2] == {"baseRole": "VIEWER"}
-    site.secret("absent", other="still-not-the-key")
-    site.wait_reason("sales", "SecretKeyNotFound")
-    site.synced_marker()
-    assert len(site.emulator.patches(connection)) == 3
+    tenant.connection("sales", connection, credentials=password("absent"), baseRole="VIEWER")
+    tenant.wait_reason("sales", "SecretNotFound")
+    tenant.kubectl("annotate", "--overwrite", "oconn/sales", "reconcile.omniconnection.io/forceAt=t3")
+    assert tenant.wait_patches(connection, 3)[2] == {"baseRole": "VIEWER"}
+    tenant.secret("absent", other="still-not-the-key")
+    tenant.wait_reason("sales", "SecretKeyNotFound")
+    tenant.synced_marker()
+    assert len(tenant.emulator.patches(connection)) == 3
 
 
-def test_a_repush_that_cannot_be_sent_waits(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.secret("db", password="sent-long-ago")
+def test_a_repush_that_cannot_be_sent_waits(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.secret("db", password="sent-long-ago")
     spec = {**password("db"), "repushInterval": "1h"}
-    site.connection("sales", connection, credentials=spec)
-    site.wait_reason("sales", "Synced")
-    site.operator.stop()
+    tenant.connection("sales", connection, credentials=spec)
+    tenant.wait_reason("sales", "Synced")
+    tenant.operator.stop()
     status = {"applied": {"credential": {"pushedAt": "2026-01-01T00:00:00Z"}}}
-    site.kubectl(
+    tenant.kubectl(
         *("patch", "oconn/sales", "--subresource=status", "--type=merge"),
         *("-p", json.dumps({"status": status})),
     )
-    site.kubectl("delete", "secret/db")
-    site.operator.start()
-    site.wait_reason("sales", "SecretNotFound")
-    looks = site.operator.reconciles()
-    site.synced_marker()
-    assert site.operator.reconciles() - looks < 50
-    site.secret("db", password="sent-long-ago")
-    site.wait_patches(connection, 2)
+    tenant.kubectl("delete", "secret/db")
+    tenant.operator.start()
+    tenant.wait_reason("sales", "SecretNotFound")
+    looks = tenant.operator.reconciles()
+    tenant.synced_marker()
+    assert tenant.operator.reconciles() - looks < 50
+    tenant.secret("db", password="sent-long-ago")
+    tenant.wait_patches(connection, 2)
 
 
-def test_the_operator_says_what_it_does(site: Site, operator_bin: Path) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.connection("sales", connection, baseRole="VIEWER")
-    site.wait_reason("sales", "Synced")
-    operator: Operator = site.operator
+def test_the_operator_says_what_it_does(tenant: Tenant, operator_bin: Path) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.connection("sales", connection, baseRole="VIEWER")
+    tenant.wait_reason("sales", "Synced")
+    operator: Operator = tenant.operator
     assert operator.get(operator.health, "/healthz")[0] == 200
     page = operator.scrape()
-    instance = f'omni_instance="{site.ns}/omni"'
+    instance = f'omni_instance="{tenant.ns}/omni"'
     assert any(
         line.startswith("omni_pushes_total{")
         and instance in line
@@ -346,10 +346,10 @@ def test_the_operator_says_what_it_does(site: Site, operator_bin: Path) -> None:
     assert 'leader_election_master_status{name="omni-connection-operator"} 1' in page
 
 
-def test_columns(site: Site) -> None:
-    connection = site.emulator.new_connection("postgres")
-    site.connection("sales", connection, baseRole="VIEWER")
-    site.wait_reason("sales", "Synced")
-    wide = site.kubectl("get", "oconn", "-o", "wide")
+def test_columns(tenant: Tenant) -> None:
+    connection = tenant.emulator.new_connection("postgres")
+    tenant.connection("sales", connection, baseRole="VIEWER")
+    tenant.wait_reason("sales", "Synced")
+    wide = tenant.kubectl("get", "oconn", "-o", "wide")
     assert all(text in wide for text in ("omni", "True", "Synced", connection, "postgres"))
-    assert site.emulator.url in site.kubectl("get", "oinst")
+    assert tenant.emulator.url in tenant.kubectl("get", "oinst")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from control_plane import ControlPlane, wait_until
 from installation import install_crds, operator_kubeconfig
-from operator_site import Emulator, Operator, Site
+from tenant import Emulator, Operator, Tenant
 
 
 def test_a_new_ca_is_trusted_once_its_file_says_so(
@@ -28,8 +28,8 @@ def test_a_new_ca_is_trusted_once_its_file_says_so(
         operator = Operator(operator_bin, plane, log, *flags, kubeconfig=tmp_path / "config")
         operator.start()
         try:
-            site = Site(plane, emulator, operator)
-            site.wait_reason("omni", "Synced", "oinst")
+            tenant = Tenant(plane, emulator, operator)
+            tenant.wait_reason("omni", "Synced", "oinst")
 
             plane.stop_apiserver()
             plane.renew_certificates()
@@ -37,6 +37,6 @@ def test_a_new_ca_is_trusted_once_its_file_says_so(
             wait_until(lambda: "is not trusted" in log.read_text(), 20, "it distrusts the server")
             authority.write_bytes(plane.ca_file.read_bytes())
             # Sooner than the minute after which files are read again anyway.
-            site.synced_marker()
+            tenant.synced_marker()
         finally:
             operator.close()

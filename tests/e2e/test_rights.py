@@ -11,7 +11,7 @@ import pytest
 from control_plane import ControlPlane, wait_until
 from installation import install_crds
 from kube_bulk import KubeBulk
-from operator_site import Emulator
+from tenant import Emulator
 from rights import Right, Trial, rights, set_up
 
 OVERLAYS = ("cluster-wide", "namespaced")

@@ -2,7 +2,7 @@
 // refusal is one printable line of class `invalid`, and what is accepted can be sent.
 #include "base/text.hpp"
 #include "check.hpp"
-#include "kube/config.hpp"
+#include "kube/config/client_config.hpp"
 
 #include <algorithm>
 
@@ -28,7 +28,7 @@ void check(const Result<kube::ClientConfig>& config) {
     require(is_visible(config->token.expose()));
     require(is_visible(config->default_namespace));
     require(config->client_certificate_pem.empty() == config->client_key_pem.empty());
-    require(config->server.scheme == kube::Scheme::https || config->token.empty());
+    require(config->server.scheme == net::Scheme::https || config->token.empty());
     require(config->verify == kube::Verify::peer || config->ca_pem.empty());
 }
 

@@ -1,7 +1,7 @@
 // Prints, as JSON, an OmniConnection and an OmniInstance in each state that the operator writes:
 // for tests of what others make of these statuses (kstatus, Argo CD). [{"name", "object"}, ...]
 #include "api/omni_connection.hpp"
-#include "reconcile/outcome.hpp"
+#include "reconcile/status/outcome.hpp"
 
 #include <array>
 #include <cstdio>
@@ -12,7 +12,7 @@ namespace {
 
 using namespace oco;
 using reconcile::Outcome;
-using reconcile::Shape;
+using reconcile::Readiness;
 namespace reason = reconcile::reason;
 
 constexpr std::int64_t generation = 2; // of every object
@@ -46,9 +46,9 @@ struct Sample {
     std::int64_t observed_generation = generation;
 };
 
-Sample in_shape(std::string name, std::string_view reason, Shape shape) {
+Sample in_shape(std::string name, std::string_view reason, Readiness readiness) {
     Sample sample{.name = std::move(name), .outcome = reconcile::outcome(reason, "a sentence")};
-    sample.outcome.shape = shape;
+    sample.outcome.readiness = readiness;
     return sample;
 }
 
@@ -58,12 +58,12 @@ std::vector<Sample> samples() {
     for (const std::string_view reason : reasons)
         out.push_back(
             {.name = std::string(reason), .outcome = reconcile::outcome(reason, "a sentence")});
-    out.push_back(in_shape("Suspended, pending", reason::suspended, Shape::stalled));
+    out.push_back(in_shape("Suspended, pending", reason::suspended, Readiness::stalled));
     out.push_back(
-        in_shape("InstanceNotReady, stalled", reason::instance_not_ready, Shape::stalled));
-    out.push_back(
-        in_shape("InstanceNotReady, progressing", reason::instance_not_ready, Shape::progressing));
-    out.push_back(in_shape("Synced, of the spec before", reason::synced, Shape::ready));
+        in_shape("InstanceNotReady, stalled", reason::instance_not_ready, Readiness::stalled));
+    out.push_back(in_shape("InstanceNotReady, progressing", reason::instance_not_ready,
+                           Readiness::progressing));
+    out.push_back(in_shape("Synced, of the spec before", reason::synced, Readiness::ready));
     out.back().observed_generation = generation - 1;
     return out;
 }

@@ -252,7 +252,7 @@ void BudgetWorld::restart() {
 void BudgetWorld::advance(rt::Duration duration) {
     for (const auto until = time_.now() + duration; time_.now() < until;) {
         time_.run_until(std::min(until, time_.now() + minutes(1)));
-        replica_.bury();
+        replica_.reap();
     }
 }
 

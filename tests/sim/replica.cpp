@@ -8,10 +8,8 @@ namespace {
 
 kube::ClientConfig client_config() {
     kube::ClientConfig config;
-    config.server = {.scheme = kube::Scheme::http,
-                     .host = std::string(kube_host),
-                     .port = 80,
-                     .path_prefix = ""};
+    config.server = {
+        .scheme = net::Scheme::http, .host = std::string(kube_host), .port = 80, .path_prefix = ""};
     config.token_file = "token";
     config.source = "simulation";
     return config;
@@ -117,7 +115,7 @@ void Replica::retire() {
     dying_.push_back(std::move(process_));
 }
 
-void Replica::bury() {
+void Replica::reap() {
     std::erase_if(dying_, [](const auto& process) { return process->ended(); });
 }
 

@@ -78,7 +78,7 @@ class Replica {
     [[nodiscard]] std::string metrics() const;
 
     // Frees what has ended. Not from within the simulated world.
-    void bury();
+    void reap();
 
     // Whether all that ever ran has ended.
     [[nodiscard]] bool quiet() const { return dying_.empty() && !running(); }

@@ -31,8 +31,8 @@ class Scenario {
     Scenario(std::uint64_t seed, std::function<void(const std::string&)> trace)
         : seed_(seed), trace_(std::move(trace)), dice_(seed, "scenario"), time_(seed),
           network_(time_, seed),
-          ledger_(time_, [this](std::string what) { complain(std::move(what)); }),
-          world_(time_, network_, seed, ledger_), stage_{.time = time_,
+          oracle_(time_, [this](std::string what) { complain(std::move(what)); }),
+          world_(time_, network_, seed, oracle_), stage_{.time = time_,
                                                          .network = network_,
                                                          .world = world_,
                                                          .replicas = replicas_,
@@ -75,7 +75,7 @@ class Scenario {
     Dice dice_;
     test::SimRuntime time_;
     Network network_;
-    Ledger ledger_;
+    PushOracle oracle_;
     World world_;
     std::vector<std::unique_ptr<Replica>> replicas_;
     Stage stage_;
@@ -110,14 +110,14 @@ void Scenario::follow_lease() {
         std::string holder = object.at("spec").as_object().at("holderIdentity").as_string().c_str();
         holder = holder.substr(0, holder.find('_'));
         if (!holder.empty())
-            ledger_.renewed();
+            oracle_.renewed();
         if (holder == holder_)
             return;
         say("lease: " + (holder.empty() ? "released" : holder + " leads"));
         if (holder.empty())
-            ledger_.released();
+            oracle_.released();
         else
-            ledger_.leads(holder, holder_.empty() && ledger_.figures.leaders > 0);
+            oracle_.leads(holder, holder_.empty() && oracle_.figures.leaders > 0);
         holder_ = holder;
     };
 }
@@ -137,14 +137,14 @@ void Scenario::follow_omni() {
                    arrival->request.target == "/api/v1/connections") {
             instance_used(stage_, Use::list);
         }
-        ledger_.arrived(arrival, world_.omni, world_.instance.limit(), way + milliseconds(100));
+        oracle_.arrived(arrival, world_.omni, world_.instance.limit(), way + milliseconds(100));
     };
     world_.omni.on_settled = [this](const OmniModel::ArrivalPointer& arrival) {
         if (arrival->request.method == "PATCH")
             say(std::string("omni: ") + std::to_string(arrival->status) +
                 (arrival->fate == OmniModel::Fate::unknown ? ", which its client has not learnt"
                                                            : ""));
-        ledger_.settled(arrival);
+        oracle_.settled(arrival);
     };
 }
 
@@ -217,7 +217,7 @@ void Scenario::advance(rt::TimePoint until) {
     while (time_.now() < until) {
         time_.run_until(std::min(until, time_.now() + minutes(1)));
         for (auto& replica : replicas_)
-            replica->bury();
+            replica->reap();
     }
 }
 
@@ -290,7 +290,7 @@ void Scenario::end_all() {
          ++i) {
         time_.run_for(seconds(1));
         for (auto& replica : replicas_)
-            replica->bury();
+            replica->reap();
     }
     for (const auto& replica : replicas_)
         if (!replica->quiet())
@@ -328,15 +328,15 @@ Report Scenario::run() {
     report_.deleted_instances = world_.instance.counts.deleted;
     report_.remade_instances = world_.instance.counts.made_again;
     report_.rotations = world_.rotations;
-    report_.pushes = ledger_.figures.pushes;
-    report_.repeated = ledger_.figures.repeated;
-    report_.unknown = ledger_.figures.unknown;
-    report_.stale = ledger_.figures.stale;
+    report_.pushes = oracle_.figures.pushes;
+    report_.repeated = oracle_.figures.repeated;
+    report_.unknown = oracle_.figures.unknown;
+    report_.stale = oracle_.figures.stale;
     report_.crashes = stage_.crashes;
-    report_.leaders = ledger_.figures.leaders;
+    report_.leaders = oracle_.figures.leaders;
     report_.relists = world_.kube.counts.lists;
     report_.kube_requests = world_.kube.counts.requests;
-    report_.omni_requests = ledger_.figures.requests;
+    report_.omni_requests = oracle_.figures.requests;
     return report_;
 }
 

@@ -36,8 +36,8 @@ emulator::Seed World::make_content(std::uint64_t seed) {
     return content;
 }
 
-World::World(test::SimRuntime& time, Network& network, std::uint64_t seed, Ledger& ledger)
-    : kube(time, seed), omni(time, seed, make_content(seed)), time_(time), ledger_(ledger),
+World::World(test::SimRuntime& time, Network& network, std::uint64_t seed, PushOracle& oracle)
+    : kube(time, seed), omni(time, seed, make_content(seed)), time_(time), oracle_(oracle),
       dice_(seed, "users"), instance(time, kube, omni, seed, choose_limit(dice_)) {
     network.listen(std::string("kubernetes"), kube);
     network.listen(std::string(omni_host), omni);
@@ -101,7 +101,7 @@ void World::write_secret(const std::string& secret, const std::string& value) {
                 {"data", bj::object{{"password", base64::encode(value)}}}});
     if (values_[secret] != value)
         previous_[secret] = std::exchange(values_[secret], value);
-    ledger_.value_written(secret, value);
+    oracle_.value_written(secret, value);
 }
 
 void World::create_secret(const std::string& secret) {
@@ -118,7 +118,7 @@ void World::retire_one() {
         return;
     const auto one = objects_.begin() + static_cast<std::ptrdiff_t>(dice_.index(objects_.size()));
     kube.remove("omniconnections", one->ns, one->name);
-    ledger_.retired(one->connection_id);
+    oracle_.retired(one->connection_id);
     retired_.push_back(std::move(*one));
     objects_.erase(one);
 }
@@ -152,7 +152,7 @@ void World::rotate_kube_token() {
 
 void World::create(const ManagedObject& object) {
     apply_spec(object);
-    ledger_.excuse(object.connection_id);
+    oracle_.excuse(object.connection_id);
 }
 
 void World::apply_spec(const ManagedObject& object) {
@@ -168,7 +168,7 @@ void World::annotate(const ManagedObject& object, const std::string& name) {
 void World::excuse_users_of(const std::string& secret) {
     for (const auto& object : objects_)
         if (object.secret == secret)
-            ledger_.excuse(object.connection_id);
+            oracle_.excuse(object.connection_id);
 }
 
 std::string World::change_role(ManagedObject& object) {
@@ -249,7 +249,7 @@ std::string World::act() {
         return "request for " + object.name;
     }
     if (roll <= 87) {
-        ledger_.excuse(object.connection_id);
+        oracle_.excuse(object.connection_id);
         annotate(object, "reconcile.omniconnection.io/forceAt");
         return object.name + " forced";
     }

@@ -3,8 +3,8 @@
 
 #include "instance.hpp"
 #include "kube_model.hpp"
-#include "ledger.hpp"
 #include "omni_model.hpp"
+#include "push_oracle.hpp"
 
 #include <string>
 #include <vector>
@@ -23,7 +23,7 @@ struct ManagedObject {
 
 class World {
   public:
-    World(test::SimRuntime& time, Network& network, std::uint64_t seed, Ledger& ledger);
+    World(test::SimRuntime& time, Network& network, std::uint64_t seed, PushOracle& oracle);
 
     KubeModel kube;
     OmniModel omni;
@@ -69,7 +69,7 @@ class World {
     std::string new_value(std::string_view what);
 
     test::SimRuntime& time_;
-    Ledger& ledger_;
+    PushOracle& oracle_;
     Dice dice_;
 
   public:

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any, Sequence
 
-from operator_site import Emulator
+from tenant import Emulator
 
 SECOND_CLIENT_PATH = "/api/v1/whoami?by=second-client"
 

@@ -12,7 +12,7 @@ from typing import Any, Iterable, Iterator
 from control_plane import ControlPlane
 from installation import ACCOUNT, OPERATOR_NAMESPACE, OVERLAYS, kustomize
 from kube_bulk import CONNECTIONS_PATH, SECRETS_PATH, KubeBulk, Request
-from operator_site import GROUP, TOKEN, Emulator, Operator
+from tenant import GROUP, TOKEN, Emulator, Operator
 
 RBAC = "apis/rbac.authorization.k8s.io/v1"
 INSTANCES_PATH = "apis/omniconnection.io/v1alpha1/namespaces/{}/omniinstances"

@@ -49,7 +49,8 @@ struct ClientFixture {
 
     static ClientConfig token_from_file() {
         ClientConfig config;
-        config.server = {.scheme = Scheme::http, .host = "kube", .port = 80, .path_prefix = "/p"};
+        config.server = {
+            .scheme = net::Scheme::http, .host = "kube", .port = 80, .path_prefix = "/p"};
         config.token = SecretBytes("first");
         config.token_file = "/token";
         return config;
@@ -57,7 +58,8 @@ struct ClientFixture {
 
     static ClientConfig trusting(const std::string& ca) {
         ClientConfig config;
-        config.server = {.scheme = Scheme::https, .host = "kube", .port = 443, .path_prefix = ""};
+        config.server = {
+            .scheme = net::Scheme::https, .host = "kube", .port = 443, .path_prefix = ""};
         config.ca_pem = ca;
         config.ca_file = "/ca";
         return config;

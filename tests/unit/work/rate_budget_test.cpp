@@ -18,8 +18,8 @@ using test::start;
 
 TEST_CASE("a slot comes back a window after the answer, not after the send") {
     RateBudget budget(2);
-    const auto first = budget.take(Errand::rotation, start);
-    const auto second = budget.take(Errand::rotation, start);
+    const auto first = budget.take(RequestClass::rotation, start);
+    const auto second = budget.take(RequestClass::rotation, start);
     CHECK(budget.free(start) == 0);
     budget.answered(first, start + 5s);
     budget.answered(second, start + 6s);
@@ -31,7 +31,7 @@ TEST_CASE("a slot comes back a window after the answer, not after the send") {
 
 TEST_CASE("an unanswered request keeps its slot longer, since it may arrive late") {
     RateBudget budget(1);
-    const auto slot = budget.take(Errand::rotation, start);
+    const auto slot = budget.take(RequestClass::rotation, start);
     budget.unanswered(slot, start + 10s);
     CHECK(budget.free(start + 99s) == 0);
     CHECK(budget.free(start + 100s) == 1);
@@ -39,14 +39,14 @@ TEST_CASE("an unanswered request keeps its slot longer, since it may arrive late
 
 TEST_CASE("after a 429 nothing goes, then one request alone, then all") {
     RateBudget budget(10);
-    const auto met = budget.take(Errand::rotation, start);
+    const auto met = budget.take(RequestClass::rotation, start);
     CHECK(budget.refused(met, start));
     budget.pause(start + 5s);
     CHECK(budget.limit(start) == 9);
     CHECK(budget.free(start) == 0);
     CHECK_FALSE(budget.ready(start));
     CHECK(budget.ready(start + 5s));
-    const auto probe = budget.take(Errand::rotation, start + 5s);
+    const auto probe = budget.take(RequestClass::rotation, start + 5s);
     CHECK_FALSE(budget.ready(start + 55s)); // as long as the probe is under way
     budget.answered(probe, start + 6s);
     CHECK(budget.refusals() == 0);
@@ -58,7 +58,7 @@ TEST_CASE("an episode lowers the limit once, however many 429s it has") {
     std::vector<RateBudget::Slot> burst;
     burst.reserve(10);
     for (int i = 0; i < 10; ++i)
-        burst.push_back(budget.take(Errand::rotation, start));
+        burst.push_back(budget.take(RequestClass::rotation, start));
     CHECK(budget.refused(burst[0], start + 100ms));
     for (int i = 1; i < 5; ++i)
         CHECK_FALSE(budget.refused(burst[i], start + 100ms)); // was under way
@@ -66,17 +66,17 @@ TEST_CASE("an episode lowers the limit once, however many 429s it has") {
         budget.answered(burst[i], start + 200ms);
     CHECK(budget.refusals() == 1); // and what was under way does not end it
     budget.pause(start + 5s);
-    const auto probe = budget.take(Errand::rotation, start + 5s);
+    const auto probe = budget.take(RequestClass::rotation, start + 5s);
     CHECK(budget.refused(probe, start + 6s)); // another pause, in the same episode
     CHECK(budget.refusals() == 2);
     CHECK(budget.limit(start + 6s) == 90);
-    const auto second = budget.take(Errand::rotation, start + 20s);
+    const auto second = budget.take(RequestClass::rotation, start + 20s);
     budget.unanswered(second, start + 30s); // tells nothing
     CHECK(budget.refusals() == 2);
-    const auto third = budget.take(Errand::rotation, start + 30s);
+    const auto third = budget.take(RequestClass::rotation, start + 30s);
     budget.answered(third, start + 30s);
     CHECK(budget.refusals() == 0);
-    const auto again = budget.take(Errand::rotation, start + 50s);
+    const auto again = budget.take(RequestClass::rotation, start + 50s);
     CHECK(budget.refused(again, start + 50s)); // another episode
     CHECK(budget.limit(start + 50s) == 81);
 }
@@ -93,7 +93,7 @@ TEST_CASE("a lowered limit rises by a sixtieth of the configured one a minute, a
                            Row{2, 1, 2, 2}, Row{1, 1, 1, 1}}) {
         CAPTURE(row.configured);
         RateBudget budget(row.configured);
-        CHECK(budget.refused(budget.take(Errand::rotation, start), start));
+        CHECK(budget.refused(budget.take(RequestClass::rotation, start), start));
         CHECK(budget.limit(start) == row.lowered);
         CHECK(budget.limit(start + 5min) == row.after_5_minutes);
         CHECK(budget.limit(start + 20min) == row.after_20_minutes);
@@ -102,11 +102,11 @@ TEST_CASE("a lowered limit rises by a sixtieth of the configured one a minute, a
 
 TEST_CASE("while the limit is lowered, requests follow each other evenly") {
     RateBudget budget(60);
-    const auto met = budget.take(Errand::rotation, start);
+    const auto met = budget.take(RequestClass::rotation, start);
     CHECK(budget.refused(met, start));
     budget.pause(start + 5s);
     TimePoint now = start + 5s;
-    budget.answered(budget.take(Errand::rotation, now), now);
+    budget.answered(budget.take(RequestClass::rotation, now), now);
     CHECK_FALSE(budget.ready(now + 500ms));
     CHECK(budget.next_change(now) <= now + 1s);
     CHECK(budget.ready(now + 1200ms));
@@ -117,16 +117,16 @@ TEST_CASE("a server that refuses when most of the limit is used here leaves abou
     TimePoint now = start;
     for (int i = 0; i < 40; ++i) {
         now += 1s;
-        budget.answered(budget.take(Errand::rotation, now), now);
+        budget.answered(budget.take(RequestClass::rotation, now), now);
     }
-    CHECK(budget.refused(budget.take(Errand::rotation, now), now));
+    CHECK(budget.refused(budget.take(RequestClass::rotation, now), now));
     CHECK(budget.limit(now) == 54);
     CHECK(budget.room_from(now) == start + 1s + RateBudget::window);
     const auto sent_in = [&](Duration span) {
         int sent = 0;
         for (const TimePoint end = now + span; now < end; now += 100ms)
-            for (; budget.ready(Errand::rotation, now); ++sent)
-                budget.answered(budget.take(Errand::rotation, now), now);
+            for (; budget.ready(RequestClass::rotation, now); ++sent)
+                budget.answered(budget.take(RequestClass::rotation, now), now);
         return sent;
     };
     // The refused one counts here too. Those of before leave, and as many follow, at most 40.
@@ -140,62 +140,65 @@ TEST_CASE("a server that refuses when most of the limit is used here leaves abou
 
 TEST_CASE("a refusal of the first few says nothing about what the server leaves") {
     RateBudget budget(60);
-    budget.answered(budget.take(Errand::rotation, start), start);
-    CHECK(budget.refused(budget.take(Errand::rotation, start), start));
+    budget.answered(budget.take(RequestClass::rotation, start), start);
+    CHECK(budget.refused(budget.take(RequestClass::rotation, start), start));
     CHECK(budget.room_from(start) == start);
     CHECK(budget.free(start) == 52);
 }
 
 TEST_CASE("reads and settings are paced, and leave a tenth to rotations") {
     struct Row {
-        Errand errand;
+        RequestClass request_class;
         bool paced;
         int at_most; // of 60
     };
 
     const Row rows[] = {
-        {Errand::rotation, false, 60},   {Errand::lookup, true, 54},
-        {Errand::new_object, false, 54}, {Errand::settings, true, 54},
-        {Errand::drift_list, true, 54},  {Errand::drift_correction, true, 54},
+        {RequestClass::rotation, false, 60},   {RequestClass::lookup, true, 54},
+        {RequestClass::new_object, false, 54}, {RequestClass::settings, true, 54},
+        {RequestClass::drift_list, true, 54},  {RequestClass::drift_correction, true, 54},
     };
     for (const auto& row : rows) {
-        CAPTURE(static_cast<int>(row.errand));
+        CAPTURE(static_cast<int>(row.request_class));
         RateBudget budget(60);
         int at_once = 0;
-        for (; budget.ready(row.errand, start); ++at_once)
-            budget.answered(budget.take(row.errand, start), start);
+        for (; budget.ready(row.request_class, start); ++at_once)
+            budget.answered(budget.take(row.request_class, start), start);
         CHECK(at_once == (row.paced ? 1 : row.at_most));
         int sent = at_once;
         for (TimePoint now = start; now < start + 59s; now += 1ms)
-            for (; budget.ready(row.errand, now); ++sent)
-                budget.answered(budget.take(row.errand, now), now);
+            for (; budget.ready(row.request_class, now); ++sent)
+                budget.answered(budget.take(row.request_class, now), now);
         CHECK(sent == row.at_most);
-        CHECK(budget.ready(Errand::rotation, start + 59s) == (row.at_most < 60));
+        CHECK(budget.ready(RequestClass::rotation, start + 59s) == (row.at_most < 60));
     }
 }
 
 TEST_CASE("only so many requests are under way at a time") {
     RateBudget budget(6000);
     int under_way = 0;
-    for (; budget.ready(Errand::rotation, start); ++under_way)
-        budget.take(Errand::rotation, start);
+    for (; budget.ready(RequestClass::rotation, start); ++under_way)
+        budget.take(RequestClass::rotation, start);
     CHECK(under_way == 64);
     CHECK(budget.free(start) == 6000 - 64);
 }
 
 TEST_CASE("about when a request has its turn") {
     RateBudget budget(10);
-    CHECK(budget.estimate(0, Errand::rotation, start) == start);
-    CHECK(budget.estimate(9, Errand::rotation, start) == start);
-    CHECK(budget.estimate(10, Errand::rotation, start) == start + RateBudget::window);
-    CHECK(budget.estimate(25, Errand::rotation, start) == start + 2 * RateBudget::window);
+    CHECK(budget.estimate(0, RequestClass::rotation, start) == start);
+    CHECK(budget.estimate(9, RequestClass::rotation, start) == start);
+    CHECK(budget.estimate(10, RequestClass::rotation, start) == start + RateBudget::window);
+    CHECK(budget.estimate(25, RequestClass::rotation, start) == start + 2 * RateBudget::window);
     for (int i = 0; i < 10; ++i)
-        budget.answered(budget.take(Errand::rotation, start), start + i * 1s);
-    CHECK(budget.estimate(0, Errand::rotation, start + 9s) == start + RateBudget::window);
-    CHECK(budget.estimate(3, Errand::rotation, start + 9s) == start + 3s + RateBudget::window);
-    CHECK(budget.estimate(13, Errand::rotation, start + 9s) == start + 3s + 2 * RateBudget::window);
+        budget.answered(budget.take(RequestClass::rotation, start), start + i * 1s);
+    CHECK(budget.estimate(0, RequestClass::rotation, start + 9s) == start + RateBudget::window);
+    CHECK(budget.estimate(3, RequestClass::rotation, start + 9s) ==
+          start + 3s + RateBudget::window);
+    CHECK(budget.estimate(13, RequestClass::rotation, start + 9s) ==
+          start + 3s + 2 * RateBudget::window);
     // One of ten is left to rotations.
-    CHECK(budget.estimate(0, Errand::settings, start + 9s) == start + 1s + RateBudget::window);
+    CHECK(budget.estimate(0, RequestClass::settings, start + 9s) ==
+          start + 1s + RateBudget::window);
 }
 
 TEST_CASE("no window of a minute at the server holds more than the limit") {
@@ -205,8 +208,8 @@ TEST_CASE("no window of a minute at the server holds more than the limit") {
     TimePoint now = start;
     std::size_t sent = 0;
     while (now < start + 600s) {
-        while (budget.ready(Errand::rotation, now)) {
-            const auto slot = budget.take(Errand::rotation, now);
+        while (budget.ready(RequestClass::rotation, now)) {
+            const auto slot = budget.take(RequestClass::rotation, now);
             const auto flight = std::chrono::milliseconds(20 + (sent * 37) % 400);
             arrivals.push_back(now + flight / 2);
             budget.answered(slot, now + flight);
@@ -266,15 +269,15 @@ TEST_CASE("in the first minute, too, a tenth is left to rotations, and something
         CAPTURE(row.limit);
         RateBudget budget(row.limit);
         budget.inherit({}, start + 60s);
-        const auto send = [&](Errand errand, TimePoint now) {
+        const auto send = [&](RequestClass request_class, TimePoint now) {
             int sent = 0;
-            for (; budget.ready(errand, now); ++sent)
-                budget.answered(budget.take(errand, now), now);
+            for (; budget.ready(request_class, now); ++sent)
+                budget.answered(budget.take(request_class, now), now);
             return sent;
         };
-        CHECK(send(Errand::new_object, start) == row.settings);
-        CHECK(send(Errand::rotation, start + 30s) == row.rotations);
-        CHECK((send(Errand::rotation, start + 60s) > 0) == (row.limit > 1)); // of the reserve
+        CHECK(send(RequestClass::new_object, start) == row.settings);
+        CHECK(send(RequestClass::rotation, start + 30s) == row.rotations);
+        CHECK((send(RequestClass::rotation, start + 60s) > 0) == (row.limit > 1)); // of the reserve
     }
 }
 

@@ -1,0 +1,74 @@
+#include "net/tls.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+namespace oco::net {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+struct FreeBio {
+    void operator()(BIO* bio) const { BIO_free(bio); }
+};
+
+// asio's add_certificate_authority stops silently at the first bad block and takes an empty
+// bundle; a trust store must not shrink without a word.
+Result<void> add_authorities(SSL_CTX* context, std::string_view pem) {
+    const std::unique_ptr<BIO, FreeBio> bio(
+        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    X509_STORE* store = SSL_CTX_get_cert_store(context);
+    int count = 0;
+    ERR_clear_error();
+    while (X509* certificate = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
+        X509_STORE_add_cert(store, certificate);
+        X509_free(certificate);
+        ++count;
+    }
+    const unsigned long last = ERR_peek_last_error();
+    const bool at_end = ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
+    ERR_clear_error();
+    if (count == 0 || !at_end)
+        return make_error(ErrorClass::invalid,
+                          "the CA bundle holds no valid PEM certificate after number " +
+                              std::to_string(count));
+    return {};
+}
+
+} // namespace
+
+Result<std::shared_ptr<TlsContext>> make_tls_context(const TlsOptions& options) {
+    auto context = std::make_shared<TlsContext>();
+    context->verify = options.verify;
+    SSL_CTX* native = context->ssl.native_handle();
+    SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
+    SSL_CTX_set_options(native, SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_RENEGOTIATION);
+    // Read and write buffers are given back while a connection is idle.
+    SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
+    error_code ec;
+    if (options.verify == Verify::peer) {
+        context->ssl.set_verify_mode(asio::ssl::verify_peer, ec);
+        if (options.system_roots == TlsOptions::SystemRoots::yes)
+            context->ssl.set_default_verify_paths(ec);
+        if (!options.extra_ca_pem.empty())
+            if (auto added = add_authorities(native, options.extra_ca_pem); !added)
+                return added.error();
+    }
+    if (!options.client_certificate_pem.empty()) {
+        context->ssl.use_certificate_chain(asio::buffer(options.client_certificate_pem), ec);
+        if (ec)
+            return make_error(ErrorClass::invalid, "the client certificate is not valid PEM");
+        context->ssl.use_private_key(asio::buffer(options.client_key_pem.expose()),
+                                     asio::ssl::context::pem, ec);
+        if (ec)
+            return make_error(ErrorClass::invalid,
+                              "the client key is not a PEM private key of the certificate");
+    }
+    return context;
+}
+
+} // namespace oco::net

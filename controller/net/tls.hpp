@@ -1,0 +1,37 @@
+// TLS client contexts: trust anchors and client certificates, shared by the connections that use
+// them.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/secret_bytes.hpp"
+
+#include <boost/asio/ssl/context.hpp>
+
+#include <memory>
+#include <string>
+
+namespace oco::net {
+
+enum class Verify { peer, none };
+
+struct TlsOptions {
+    Verify verify = Verify::peer;
+    // PEM, any number of certificates.
+    std::string extra_ca_pem;
+    // With it, OpenSSL's default directory of CAs counts too; without, only `extra_ca_pem`.
+    enum class SystemRoots { yes, no } system_roots = SystemRoots::yes;
+    std::string client_certificate_pem; // empty: none
+    SecretBytes client_key_pem;
+};
+
+// TLS 1.2 or newer.
+struct TlsContext {
+    TlsContext() : ssl(boost::asio::ssl::context::tls_client) {}
+
+    boost::asio::ssl::context ssl;
+    Verify verify = Verify::peer;
+};
+
+Result<std::shared_ptr<TlsContext>> make_tls_context(const TlsOptions& options);
+
+} // namespace oco::net

@@ -1,0 +1,24 @@
+#include "reconcile/cluster/caches.hpp"
+
+namespace oco::reconcile {
+
+NamespaceMeta NamespaceMeta::decode(const json::Value& object) {
+    NamespaceMeta out{.meta = kube::decode_meta(object)};
+    if (const auto* labels = json::find(object, {"metadata", "labels"});
+        labels && labels->IsObject())
+        for (const auto& label : labels->GetObject())
+            out.labels.emplace(json::text_of(label.name), json::text_of(label.value));
+    return out;
+}
+
+bool namespace_allowed(const Caches& caches, const api::OmniInstance& instance,
+                       const std::string& ns) {
+    if (ns == instance.meta.key.ns || instance.allowed_from == "All")
+        return true;
+    if (instance.allowed_from != "Selector")
+        return false;
+    const auto known = caches.namespaces.get({.ns = "", .name = ns});
+    return known && instance.allowed_selector.matches(known->labels);
+}
+
+} // namespace oco::reconcile

@@ -1,0 +1,59 @@
+// What the reconcilers are given: the flags, whether this process may send, and the clients.
+#pragma once
+
+#include "base/mutation.hpp"
+#include "kube/events.hpp"
+#include "kube/lease.hpp"
+#include "omni/client.hpp"
+#include "ops/metrics.hpp"
+#include "reconcile/cluster/allowed_hosts.hpp"
+#include "reconcile/cluster/digest_key.hpp"
+
+#include <boost/asio/thread_pool.hpp>
+
+#include <string>
+#include <vector>
+
+namespace oco::reconcile {
+
+struct Settings {
+    AllowedHosts allowed_hosts;
+    bool allow_http = false;
+    // Tells what would be sent, and leaves Omni and Kubernetes as they are, but for Events.
+    bool dry_run = false;
+    std::vector<std::string> namespaces; // watched; empty: all
+    std::string operator_namespace;
+    std::string user_agent;
+    net::ProxyPolicy proxies; // the way to Omni
+};
+
+// Whether this process may send.
+struct Leadership {
+    // Null: always.
+    const kube::LeaderElector* elector = nullptr;
+    // Another process may have sent what no status tells of.
+    kube::Takeover takeover = kube::Takeover::unclean;
+
+    // Whether the statuses tell of all that was sent before.
+    [[nodiscard]] bool all_is_recorded() const {
+        return takeover == kube::Takeover::clean || mutated("unclean-counts-as-clean");
+    }
+
+    [[nodiscard]] bool may_send() const {
+        return elector == nullptr || elector->may_work_for(omni::request_deadline);
+    }
+};
+
+// What the reconcilers share beside the Caches.
+struct Services {
+    rt::Runtime& runtime;
+    kube::Client& kube;
+    kube::EventRecorder& events;
+    ops::Metrics& metrics;
+    boost::asio::thread_pool& offload; // for key derivation, which takes too long for the loop
+    const Settings& settings;
+    const DigestKey& digest_key;
+    const Leadership& leadership;
+};
+
+} // namespace oco::reconcile

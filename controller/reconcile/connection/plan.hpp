@@ -1,0 +1,66 @@
+// What is to be sent to Omni: pure decisions over the spec, what Omni is known to hold, and what it
+// has refused.
+#pragma once
+
+#include "api/omni_connection.hpp"
+#include "omni/types.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+
+namespace oco::reconcile {
+
+using FieldSet = std::set<omni::Field>;
+// Digest of the wanted value of each field, under the operator's digest key.
+using Digests = std::map<omni::Field, std::string>;
+
+// Makes `applied` fit the object: another target makes all of it void, and a field that is not
+// managed (any more), or not held, loses its entry.
+void keep_applicable(api::Applied& applied, const api::Target& target, const FieldSet& held);
+
+[[nodiscard]] bool holds(const api::Applied& applied, omni::Field field);
+// What Omni holds of the field is not known.
+void forget_applied(api::Applied& applied, omni::Field field);
+
+// The identity of a set of values: what `status.rejected.digest` holds.
+std::string combined_digest(const Digests& digests, const FieldSet& fields);
+
+// "would send credential, baseRole to connection ID at HOST": for people, with the fields as the
+// status names them.
+std::string describe_push(const FieldSet& fields, const api::Target& target);
+
+// What Omni refused, for one generation of the spec.
+class Refusals {
+  public:
+    // Another generation makes all void.
+    void at_generation(std::int64_t generation);
+
+    void add(const std::string& combined) { combined_.insert(combined); }
+
+    [[nodiscard]] bool contains(const std::string& combined) const {
+        return combined_.contains(combined);
+    }
+
+    [[nodiscard]] bool empty() const { return combined_.empty(); }
+
+  private:
+    std::int64_t generation_ = -1;
+    std::set<std::string> combined_;
+};
+
+struct Choice {
+    FieldSet send;    // one PATCH; empty: nothing to send
+    FieldSet blocked; // pending, but refused as they are
+};
+
+// All pending fields in one PATCH; once that was refused, the credential alone, then what is left,
+// then each setting alone, so that one bad value never holds up another.
+Choice choose(const FieldSet& pending, const Digests& digests, const Refusals& refusals);
+
+// After `sent` was accepted although a larger set of pending fields had been refused: if a single
+// other field is left, it is the one that Omni refuses. Empty otherwise.
+FieldSet culprit(const FieldSet& pending, const FieldSet& sent, const Digests& digests,
+                 const Refusals& refusals);
+
+} // namespace oco::reconcile

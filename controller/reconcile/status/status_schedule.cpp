@@ -1,0 +1,93 @@
+#include "reconcile/status/status_schedule.hpp"
+
+#include "base/digest.hpp"
+
+#include <algorithm>
+
+namespace oco::reconcile {
+namespace {
+
+// Short enough for a string without memory of its own.
+constexpr std::size_t print_characters = 15;
+
+template<class Status>
+std::string print_all(Status status) {
+    kube::drop_foreign_conditions(status.conditions);
+    json::Writer writer;
+    encode(writer, status);
+    return fingerprint(writer.view(), print_characters);
+}
+
+std::string ready_of(const std::vector<kube::Condition>& conditions) {
+    const auto* ready = kube::find_condition(conditions, "Ready");
+    return ready == nullptr ? std::string() : ready->status + " " + ready->reason;
+}
+
+} // namespace
+
+StatusFingerprints fingerprints_of(const api::OmniConnection::Status& status) {
+    // What follows the Secret without a push can wait: its version and its rotation's id.
+    api::OmniConnection::Status accepted;
+    accepted.applied = status.applied;
+    accepted.unanswered = status.unanswered;
+    if (auto& credential = accepted.applied.credential) {
+        credential->secret_resource_version.clear();
+        credential->rotation_id.clear();
+    }
+    json::Writer writer;
+    encode(writer, accepted);
+    return {.all = print_all(status),
+            .urgent = fingerprint(ready_of(status.conditions) + "\n" + std::string(writer.view()),
+                                  print_characters)};
+}
+
+StatusFingerprints fingerprints_of(const api::OmniInstance::Status& status) {
+    return {.all = print_all(status),
+            .urgent = fingerprint(ready_of(status.conditions), print_characters)};
+}
+
+std::optional<rt::TimePoint> StatusSchedule::due(const StatusFingerprints& wanted,
+                                                 rt::TimePoint now) const {
+    if (wanted.all == sent_.all && !diverged_)
+        return std::nullopt;
+    if (retry_at_)
+        return std::max(now, *retry_at_);
+    if (wanted.urgent != sent_.urgent || !written_at_)
+        return now;
+    return std::max(now, *written_at_ + pace);
+}
+
+void StatusSchedule::written(rt::TimePoint now) {
+    written_at_ = now;
+    retry_at_.reset();
+    failures_ = 0;
+    diverged_ = false;
+}
+
+void StatusSchedule::failed(rt::TimePoint retry_at) {
+    ++failures_;
+    retry_at_ = retry_at;
+}
+
+rt::TimePoint StatusSchedule::echo_over(rt::TimePoint now) const {
+    return written_at_ ? std::max(now, *written_at_ + echo) : now;
+}
+
+std::optional<rt::TimePoint> StatusSchedule::delivered(const std::string& all, rt::TimePoint now) {
+    if (all == sent_.all)
+        return std::nullopt;
+    suspected_ = true;
+    return echo_over(now);
+}
+
+std::optional<rt::TimePoint> StatusSchedule::review(const std::string& newest, rt::TimePoint now) {
+    if (!suspected_)
+        return std::nullopt;
+    if (const auto over = echo_over(now); over > now)
+        return over;
+    suspected_ = false;
+    diverged_ |= newest != sent_.all;
+    return std::nullopt;
+}
+
+} // namespace oco::reconcile

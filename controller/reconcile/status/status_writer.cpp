@@ -1,0 +1,83 @@
+#include "reconcile/status/status_writer.hpp"
+
+#include "base/log.hpp"
+#include "base/mutation.hpp"
+#include "rt/backoff.hpp"
+#include "rt/deadline.hpp"
+
+namespace oco::reconcile {
+namespace {
+
+constexpr rt::BackoffPolicy write_backoff{.first = std::chrono::seconds(2),
+                                          .longest = std::chrono::seconds(30)};
+
+} // namespace
+
+Announced announced_in(const std::vector<kube::Condition>& conditions) {
+    const auto* ready = kube::find_condition(conditions, "Ready");
+    return ready == nullptr ? Announced()
+                            : Announced{.reason = ready->reason, .message = ready->message};
+}
+
+asio::awaitable<bool> StatusWriter::patch(kube::ObjectMeta meta, StatusSchedule& schedule,
+                                          StatusFingerprints fingerprints, std::string body) {
+    auto done = co_await patch_within(meta, schedule, std::move(fingerprints), std::move(body),
+                                      kube::request_deadline);
+    if (mutated("failed-status-forgotten"))
+        schedule.written(services_.runtime.now());
+    if (done || mutated("failed-status-forgotten"))
+        co_return true;
+    const auto retry_at = services_.runtime.now() +
+                          rt::backoff(services_.runtime, write_backoff, schedule.failures() + 1);
+    schedule.failed(retry_at);
+    requeue_at_(meta.key, retry_at);
+    // Deleted, or made anew: the watch will tell, and the key that comes again finds it so.
+    if (done.error().kind != ErrorClass::not_found && done.error().kind != ErrorClass::conflict)
+        log::warn("status not written",
+                  {{"kind", kind_}, {"object", meta.key.str()}, {"error", done.error().message}});
+    co_return false;
+}
+
+asio::awaitable<Result<void>> StatusWriter::patch_within(kube::ObjectMeta meta,
+                                                         StatusSchedule& schedule,
+                                                         StatusFingerprints fingerprints,
+                                                         std::string body, rt::Duration limit) {
+    schedule.begin(std::move(fingerprints)); // its echo may come before its answer
+    if (!services_.settings.dry_run) {
+        auto done = co_await rt::with_deadline(
+            services_.runtime, limit,
+            services_.kube.patch_status(resource_, meta, std::move(body)));
+        if (!done)
+            co_return done.error();
+    }
+    schedule.written(services_.runtime.now());
+    co_return Result<void>();
+}
+
+void StatusWriter::announce(const kube::ObjectMeta& meta, Announced& before, const Outcome& now) {
+    const Announced last =
+        std::exchange(before, Announced{.reason = now.reason, .message = now.message});
+    if (last.reason == now.reason && last.message == now.message)
+        return;
+    if (now.reason == reason::dry_run) // reported where it arises, once for each set of values
+        return;
+    log::write(now.readiness == Readiness::ready ? log::Level::info : log::Level::warn, kind_,
+               {{"object", meta.key.str()}, {"reason", now.reason}, {"message", now.message}});
+    if (last.reason == now.reason || services_.settings.dry_run)
+        return;
+    const bool calm = now.readiness == Readiness::ready || now.readiness == Readiness::progressing;
+    record(meta, calm ? kube::EventType::normal : kube::EventType::warning, now.reason, "Reconcile",
+           now.message);
+}
+
+void StatusWriter::record(const kube::ObjectMeta& meta, kube::EventType type,
+                          std::string_view reason, std::string_view action, std::string note) {
+    services_.events.record(
+        {.regarding = {.api_version = "omniconnection.io/v1alpha1", .kind = kind_, .meta = meta},
+         .type = type,
+         .reason = std::string(reason),
+         .action = std::string(action),
+         .note = std::move(note)});
+}
+
+} // namespace oco::reconcile

@@ -1,0 +1,109 @@
+// Tells of one kind of objects: writes their status, records Events, and logs what changed. In a
+// dry run the statuses only seem to be written, and what changed is logged without an Event.
+#pragma once
+
+#include "reconcile/cluster/caches.hpp"
+#include "reconcile/status/outcome.hpp"
+#include "reconcile/status/status_schedule.hpp"
+
+#include <functional>
+
+namespace oco::reconcile {
+
+// What was last announced of an object.
+struct Announced {
+    std::string reason;
+    std::string message;
+};
+
+// By the conditions that a process before this one has written.
+Announced announced_in(const std::vector<kube::Condition>& conditions);
+
+class StatusWriter {
+  public:
+    // `again_at` brings a key back to be reconciled, which ends in another write().
+    StatusWriter(const Services& services, const kube::Resource& resource, std::string kind,
+                 std::function<void(const ObjectKey&, rt::TimePoint)> requeue_at)
+        : services_(services), resource_(resource), kind_(std::move(kind)),
+          requeue_at_(std::move(requeue_at)) {}
+
+    // Writes `status`, our part of it, if the schedule has it due; otherwise, and when it fails,
+    // the key comes again. True: written. `newest` is the object as last seen by the watch: the
+    // conditions of others are taken from it, since a merge patch replaces them all. `schedule`
+    // outlives the call.
+    template<class Object>
+    asio::awaitable<bool> write(std::shared_ptr<const Object> newest, StatusSchedule& schedule,
+                                typename Object::Status status) {
+        const auto now = services_.runtime.now();
+        if (const auto later = schedule.review(fingerprints_of(newest->status).all, now))
+            requeue_at_(newest->meta.key, *later);
+        StatusFingerprints fingerprints = fingerprints_of(status);
+        const auto due = schedule.due(fingerprints, now);
+        if (due && *due > now)
+            requeue_at_(newest->meta.key, *due);
+        if (!due || *due > now)
+            co_return false;
+        co_return co_await patch(newest->meta, schedule, std::move(fingerprints),
+                                 body_of(*newest, std::move(status)));
+    }
+
+    // The same whether or not it is time, within `limit`; for the end of the process.
+    template<class Object>
+    asio::awaitable<Result<void>> write_now(std::shared_ptr<const Object> newest,
+                                            StatusSchedule& schedule,
+                                            typename Object::Status status, rt::Duration limit) {
+        StatusFingerprints fingerprints = fingerprints_of(status);
+        co_return co_await patch_within(newest->meta, schedule, std::move(fingerprints),
+                                        body_of(*newest, std::move(status)), limit);
+    }
+
+    // The status that a new state of `object` begins with: what is written, but for the conditions
+    // of others.
+    template<class Object>
+    static typename Object::Status adopt(const Object& object, StatusSchedule& schedule,
+                                         Announced& announced) {
+        auto status = object.status;
+        kube::drop_foreign_conditions(status.conditions);
+        schedule.adopt(fingerprints_of(status));
+        announced = announced_in(status.conditions);
+        return status;
+    }
+
+    // The watch has delivered an object; its key comes again if somebody has edited our part.
+    template<class Object>
+    void delivered(const Object& object, StatusSchedule& schedule) {
+        const auto when =
+            schedule.delivered(fingerprints_of(object.status).all, services_.runtime.now());
+        if (when)
+            requeue_at_(object.meta.key, *when);
+    }
+
+    // Once `now` is in the status: a line in the log, and an Event when the reason is another.
+    void announce(const kube::ObjectMeta& meta, Announced& before, const Outcome& now);
+    void record(const kube::ObjectMeta& meta, kube::EventType type, std::string_view reason,
+                std::string_view action, std::string note);
+
+  private:
+    template<class Object>
+    static std::string body_of(const Object& newest, typename Object::Status status) {
+        for (const auto& condition : newest.status.conditions)
+            if (!kube::owns_condition(condition.type))
+                status.conditions.push_back(condition);
+        json::Writer body;
+        encode(body, status);
+        return body.str();
+    }
+
+    asio::awaitable<bool> patch(kube::ObjectMeta meta, StatusSchedule& schedule,
+                                StatusFingerprints fingerprints, std::string body);
+    asio::awaitable<Result<void>> patch_within(kube::ObjectMeta meta, StatusSchedule& schedule,
+                                               StatusFingerprints fingerprints, std::string body,
+                                               rt::Duration limit);
+
+    const Services& services_;
+    const kube::Resource& resource_;
+    std::string kind_;
+    std::function<void(const ObjectKey&, rt::TimePoint)> requeue_at_;
+};
+
+} // namespace oco::reconcile

@@ -1,0 +1,40 @@
+// What a request to Omni is for, and with that its rights to the budget.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+namespace oco::work {
+
+enum class RequestClass {
+    rotation,         // a credential that Omni holds an older value of
+    lookup,           // a read that something waits for
+    new_object,       // the first push for an object that brings a credential
+    settings,         // changed settings, without a credential
+    drift_list,       // a read to see what others have changed
+    drift_correction, // and what is set right after it
+};
+
+inline constexpr std::size_t request_classes = 6;
+
+struct RequestClassTraits {
+    int order; // lower goes first; of the same order, who waited longer
+    bool
+        paced; // one after the other, evenly over a minute; else as many at once as there are slots
+    bool reserve; // leaves a tenth of the slots to rotations
+    bool push;    // a PATCH, which an open circuit breaker holds back
+};
+
+constexpr RequestClassTraits traits(RequestClass request_class) {
+    constexpr std::array<RequestClassTraits, request_classes> table{{
+        {.order = 0, .paced = false, .reserve = false, .push = true},
+        {.order = 1, .paced = true, .reserve = true, .push = false},
+        {.order = 2, .paced = false, .reserve = true, .push = true},
+        {.order = 2, .paced = true, .reserve = true, .push = true},
+        {.order = 3, .paced = true, .reserve = true, .push = false},
+        {.order = 3, .paced = true, .reserve = true, .push = true},
+    }};
+    return table.at(static_cast<std::size_t>(request_class));
+}
+
+} // namespace oco::work
