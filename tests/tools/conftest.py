@@ -19,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 LOOKED_FOR = ("etcd", "kube-apiserver", "kubectl", "helm", "go")
+# Where Go gets the modules of setup-envtest from.
+PASSED_ON = ("GOPROXY", "GOSUMDB", "GOMODCACHE", "GOPATH", "GOFLAGS", "HTTPS_PROXY", "https_proxy")
+PASSED_ON += ("SSL_CERT_FILE", "SSL_CERT_DIR")
 SERVERS = ("etcd", "kube-apiserver")
 KUBERNETES = re.search(  # of the version that is built
     r"k8s\.io/kubernetes (v1\.(\d+)\.\d+)", (ROOT / "tests/control-plane/go.mod").read_text()
@@ -147,7 +150,7 @@ class Machine:
             "PIP_INDEX_URL": f"{index}/simple",
             "OCO_ENVTEST_INDEX": f"{index}/index.yaml",
         }
-        for name in ("GOPROXY", "GOSUMDB", "GOMODCACHE", "GOPATH", "GOFLAGS"):
+        for name in PASSED_ON:
             if name in os.environ:
                 self.environment[name] = os.environ[name]
 
