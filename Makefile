@@ -6,46 +6,57 @@ SHELL := /bin/bash
 help: ## this list
 	@printf 'Omni Connection Operator. On Debian 12, as root or with sudo:\n\n'
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\nmake demo and make test need nothing before them: they install what is missing.\n'
+	@printf '\nNone needs another before it: each installs the Debian packages that it misses.\n'
 
 .PHONY: deps
-deps: ## install the Debian packages that are missing
+deps: ## install the Debian packages that are missing, of all targets
 	@scripts/deps.sh
 
 .PHONY: build
-build: deps ## build the operator and omni-emulator into build/release/bin
-	@scripts/build.sh release
+build: ## build the operator and omni-emulator into build/release/bin
+	@scripts/deps.sh build
+	@scripts/build.sh release omni-connection-operator omni-emulator
 
 .PHONY: demo
-demo: build ## show it at work on a real control plane (KEEP=1: leave it running)
+demo: ## show it at work on a real control plane (KEEP=1: leave it running)
 	@scripts/demo.sh
 
 .PHONY: test
-test: deps ## build and run all tests, with sanitizers too
+test: ## build and run what a change has to pass at once: 4 minutes, 15 from nothing
 	@scripts/test.sh
 
+.PHONY: test-all
+test-all: ## and what takes long: thousands of seeds, sanitizers, chaos, the image: an hour
+	@scripts/test_all.sh
+
 .PHONY: lint
-lint: deps ## formatting, clang-tidy, house rules, shell, Python, YAML
+lint: ## formatting, clang-tidy, house rules, shell, Python, YAML
+	@scripts/deps.sh build lint
 	@scripts/lint.sh
 
 .PHONY: image
-image: deps ## build the container image into build/image, with no container engine
+image: ## build the container image into build/image, with no container engine
+	@scripts/deps.sh image
 	@scripts/image.sh
 
 .PHONY: fuzz-smoke
-fuzz-smoke: deps ## fuzz what reads input from outside, 20 s each
+fuzz-smoke: ## fuzz what reads input from outside, 20 s each
+	@scripts/deps.sh build sanitize
 	@scripts/fuzz.sh
 
 .PHONY: soak
-soak: deps ## how the rate limit is kept and used, in real time at 60 a minute: 15 minutes
+soak: ## how the rate limit is kept and used, in real time at 60 a minute: 15 minutes
+	@scripts/deps.sh build test
 	@scripts/soak.sh
 
 .PHONY: bench
-bench: deps ## how fast and how light it is, as ratios (PEER=COMMAND: beside another operator)
+bench: ## how fast and how light it is, as ratios (PEER=COMMAND: beside another operator)
+	@scripts/deps.sh build test
 	@scripts/bench.sh
 
 .PHONY: format
-format: deps ## format all C++ in place
+format: ## format all C++ in place
+	@scripts/deps.sh lint
 	@scripts/lint.sh --format
 
 .PHONY: clean

@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
-# Runs the demo with what `make build` built. KEEP=1 leaves it running until Ctrl-C.
+# Installs and builds what the demo needs, and runs it. KEEP=1 leaves it running until Ctrl-C.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-step "control plane: etcd, kube-apiserver, kubectl"
-CONTROL_PLANE_BIN="$(tests/control-plane/build.sh | tail -n 1)"
-export CONTROL_PLANE_BIN
+scripts/deps.sh build demo
+
+programs() {
+    scripts/build.sh release omni-connection-operator omni-emulator
+}
+
+step "a control plane (etcd, kube-apiserver, kubectl), the operator and omni-emulator, side by side"
+side_by_side control_plane programs
+use_control_plane
 keep=()
 [[ -z "${KEEP:-}" || "$KEEP" == 0 ]] || keep=(--keep)
-exec "$python" demo/run.py --bin "${OPERATOR_BIN:-build/release/bin}" "${keep[@]}"
+exec "$python" demo/run.py --bin build/release/bin "${keep[@]}"

@@ -1,32 +1,40 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building, testing and linting need, if any is missing. Newer
-# Debian and Ubuntu have most of them under the same names.
+# deps.sh [SET...]: installs the Debian packages of these sets, if any is missing: build, demo, test,
+# sanitize, lint, image (default: all). Newer Debian and Ubuntu have most of them under the same names.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-packages=(
-    # to build
-    clang-16 lld-16 cmake ninja-build ccache git
-    libboost1.81-dev libssl-dev zlib1g-dev libyaml-cpp-dev rapidjson-dev prometheus-cpp-dev libcli11-dev
-    # to test what Argo CD is told, in Lua
-    lua5.1
-    # to test, with sanitizers, and a control plane (Go, where it is missing, needs venv)
-    doctest-dev libclang-rt-16-dev python3 python3-pytest python3-venv python3-yaml openssl ca-certificates
-    # to build the image
-    buildah debootstrap
-    # to lint
-    clang-format-16 clang-tidy-16 shellcheck python3-pyflakes
+# A control plane is built with Go, which needs venv where it is missing.
+control_plane=(python3 python3-venv openssl ca-certificates)
+declare -A packages_of=(
+    [build]="clang-16 lld-16 cmake ninja-build ccache git libboost1.81-dev libssl-dev zlib1g-dev
+        libyaml-cpp-dev rapidjson-dev prometheus-cpp-dev libcli11-dev doctest-dev"
+    [demo]="${control_plane[*]}"
+    # Lua runs what Argo CD is told.
+    [test]="${control_plane[*]} python3-pytest python3-pytest-xdist python3-yaml lua5.1"
+    # binutils has addr2line, which names the lines where llvm-symbolizer is not installed.
+    [sanitize]="libclang-rt-16-dev binutils"
+    # The Helm chart and the manifests are shown to a kube-apiserver.
+    [lint]="${control_plane[*]} clang-format-16 clang-tidy-16 shellcheck python3-pyflakes python3-pytest
+        python3-yaml"
+    [image]="buildah debootstrap binutils"
 )
 
 is_installed() {
     [[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
 }
 
+sets=("$@")
+((${#sets[@]})) || sets=("${!packages_of[@]}")
 missing=()
-for package in "${packages[@]}"; do
-    is_installed "$package" || missing+=("$package")
+for set in "${sets[@]}"; do
+    [[ -n "${packages_of[$set]:-}" ]] || fail "no such set: $set (${!packages_of[*]})"
+    for package in ${packages_of[$set]}; do
+        is_installed "$package" || missing+=("$package")
+    done
 done
 ((${#missing[@]})) || exit 0
+mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 
 command -v apt-get >/dev/null ||
     fail "needs these Debian packages, and there is no apt-get here: ${missing[*]}"

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 
@@ -137,6 +137,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config._figures = {}  # type: ignore[attr-defined]
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Of several processes side by side, each hands its figures to the one that reports."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["figures"] = session.config._figures  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config._figures.update(getattr(node, "workeroutput", {}).get("figures", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for name, text in sorted(config._figures.items()):  # type: ignore[attr-defined]
+    figures = config._figures  # type: ignore[attr-defined]
+    if figures:
+        terminalreporter.section("figures", sep="-")  # scripts/run_tests.py looks for it
+    for name, text in sorted(figures.items()):
         terminalreporter.write_line(f"{name}: {text}")

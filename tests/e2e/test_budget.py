@@ -35,6 +35,8 @@ MOST_AT_ONCE = 20  # requests under way: among them the order of arrival is chan
 STALLED_SECONDS = 4  # far longer than between two requests that are paced, also at 60 a minute
 POLL_SECONDS = 0.2
 
+pytestmark = pytest.mark.xdist_group("budget")  # the scenarios run side by side
+
 
 class Stage:
     """Makes sites, one after the other: making one takes both cores for some seconds, and so they
@@ -368,6 +370,7 @@ def running(
         yield {name: pool.submit(run, stage) for name, run in SCENARIOS.items() if name in asked}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_budget(
     running: dict[str, Future[str]], scenario: str, figures: Callable[[str, str], None]

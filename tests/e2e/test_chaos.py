@@ -271,6 +271,7 @@ def chaos(
         emulator.close()
 
 
+@pytest.mark.long
 def test_chaos(chaos: Chaos, figures: Callable[[str, str], None]) -> None:
     print(f"CHAOS_SEED={SEED}")
     chaos.set_up()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 from typing import Any, Callable
 
+import pytest
+
 from control_plane import wait_until
+from kube_bulk import SECRETS_PATH, KubeBulk
 from tenant import Tenant
 from test_push import password
 
@@ -39,6 +42,7 @@ def number_of(body: dict[str, Any]) -> int:
     return int(body["passwordUnencrypted"].split("#")[1])
 
 
+@pytest.mark.long
 def test_restarts_lose_nothing_and_turn_nothing_back(
     tenant: Tenant, figures: Callable[[str, str], None]
 ) -> None:
@@ -62,7 +66,7 @@ def test_restarts_lose_nothing_and_turn_nothing_back(
     await_everywhere(1)
 
     for connection in connections:  # so that the crash comes between requests and answers
-        tenant.emulator.fault(connection, "delay", delayMs=2000, count=1)
+        tenant.emulator.fault(connection, "delay", delayMs=8000, count=1)
     rotate(tenant, 2)
     for connection in connections:
         tenant.wait_patches(connection, 3)
@@ -111,8 +115,11 @@ def test_quick_writes_collapse(tenant: Tenant) -> None:
     tenant.emulator.fault(connection, "delay", delayMs=3000, count=1)
     tenant.secret("db", password="quick-write-1")
     tenant.wait_patches(connection, 2)  # under way until the delay is over
+    bulk = KubeBulk(tenant.plane)  # each kubectl would take a while to start
     for number in range(2, 7):
-        tenant.secret("db", password=f"quick-write-{number}")
+        change = {"stringData": {"password": f"quick-write-{number}"}}
+        bulk.send([("PATCH", f"{SECRETS_PATH.format(tenant.ns)}/db", change)])
+    bulk.close()
     tenant.wait_patches(connection, 3)
     tenant.wait_reason("sales", "Synced")
     tenant.synced_marker()
@@ -135,6 +142,7 @@ def test_sigterm_lets_a_request_under_way_end(tenant: Tenant) -> None:
     assert len(tenant.emulator.patches(connection)) == 1
 
 
+@pytest.mark.long
 def test_a_request_that_sigterm_cuts_is_recorded_and_sent_again(tenant: Tenant) -> None:
     connection = tenant.emulator.new_connection("postgres")
     tenant.secret("db", password="never-answered")
@@ -152,6 +160,7 @@ def test_a_request_that_sigterm_cuts_is_recorded_and_sent_again(tenant: Tenant) 
     assert tenant.status("sales")["unanswered"] == ["credential"]
 
 
+@pytest.mark.long
 def test_a_value_that_follows_an_unanswered_one_is_sent_twice(tenant: Tenant) -> None:
     """The first may land late, so that the second counts only once it was sent again."""
     connection = tenant.emulator.new_connection("postgres")

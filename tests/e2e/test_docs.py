@@ -10,6 +10,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tenant import Tenant
 from test_push import openssl
 
@@ -73,6 +75,7 @@ def test_a_pipeline_revokes_only_what_omni_has_replaced(tenant: Tenant, tmp_path
     assert tenant.emulator.bodies(connection)[1:] == [{"passwordUnencrypted": "the-new-one"}]
 
 
+@pytest.mark.long
 def test_rotate_postgres(tenant: Tenant, tmp_path: Path) -> None:
     connection = make(tenant, "sales", "postgres", "password", "sales-db", password="the-old-one")
     said = run(tenant, tmp_path, block_of("rotate-postgres.md", "ALTER ROLE"))
@@ -81,6 +84,7 @@ def test_rotate_postgres(tenant: Tenant, tmp_path: Path) -> None:
     tenant.credentials.append(tenant.emulator.bodies(connection)[1]["passwordUnencrypted"])
 
 
+@pytest.mark.long
 def test_rotate_snowflake(tenant: Tenant, tmp_path: Path) -> None:
     key = openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
     connection = make(
@@ -105,6 +109,7 @@ def account(key_id: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 def test_rotate_big_query(tenant: Tenant, tmp_path: Path) -> None:
     old, new = json.dumps(account("old-id")), json.dumps(account("new-id"))
     connection = make(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Callable
 
+import pytest
+
 from control_plane import wait_until
 from tenant import Tenant
 from test_push import password
@@ -79,6 +81,7 @@ def test_another_name_of_a_role_is_no_drift(tenant: Tenant) -> None:
     assert len(tenant.emulator.patches(connection)) == 1
 
 
+@pytest.mark.long
 def test_one_list_each_interval_serves_all(
     tenant: Tenant, figures: Callable[[str, str], None]
 ) -> None:

@@ -25,6 +25,8 @@ RIGHTS = [
 ]
 NAME = "dry-run"
 
+pytestmark = pytest.mark.xdist_group("dry run")  # they share a control plane
+
 
 def allow(plane: ControlPlane) -> Path:
     """A kubeconfig with RIGHTS and no others."""
@@ -195,6 +197,7 @@ def test_it_tells_each_wish_once_and_writes_nothing(
     assert not tenant.leaked()
 
 
+@pytest.mark.long
 def test_it_goes_by_the_status_and_the_digest_key(
     plane: ControlPlane, emulator: Emulator, operator_bin: Path, tmp_path: Path, launch: Launch
 ) -> None:
@@ -252,6 +255,7 @@ def test_it_goes_by_the_status_and_the_digest_key(
     assert plane.kubectl(*lease).stdout == held
 
 
+@pytest.mark.long
 def test_an_overdue_repush_is_told_once(
     plane: ControlPlane, emulator: Emulator, launch: Launch
 ) -> None:
@@ -287,6 +291,7 @@ def test_an_overdue_repush_is_told_once(
     assert told(tenant, "sales") == [credential]
 
 
+@pytest.mark.long
 def test_it_does_not_disturb_an_operator_at_work(tenant: Tenant, launch: Launch) -> None:
     live = tenant.operator
     dry = launch(tenant.plane)

@@ -69,7 +69,10 @@ def pushes(tenant: Tenant) -> int:
     return sum(r["method"] == "PATCH" for r in tenant.emulator.requests())
 
 
-@pytest.mark.parametrize("creator", CLIENTS)
+@pytest.mark.parametrize(
+    "creator",
+    [c if c == "Argo CD" else pytest.param(c, marks=pytest.mark.long) for c in CLIENTS],
+)
 def test_applying_again_changes_nothing(
     tenant: Tenant, tmp_path: Path, creator: str, figures: Callable[[str, str], None]
 ) -> None:

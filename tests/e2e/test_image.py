@@ -24,6 +24,7 @@ BUILDAH = str(ROOT / "scripts" / "buildah.sh")
 BINARY = "usr/bin/omni-connection-operator"
 TOTAL_BYTES_MAX = 20_000_000
 USER = 65532  # as deploy/ has it
+pytestmark = pytest.mark.long
 MOUNTED = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 

@@ -41,6 +41,7 @@ def leads(operator: Operator) -> bool:
     return value == "1"
 
 
+@pytest.mark.long
 def test_a_standby_is_ready_and_takes_over_when_the_leader_is_killed(
     tenant: Tenant, standby: Operator
 ) -> None:
@@ -94,6 +95,7 @@ def test_sigterm_records_what_it_cuts_and_hands_over_at_once(
     assert time.monotonic() - stopped < 8
 
 
+@pytest.mark.long
 def test_a_lease_that_somebody_deletes_is_made_anew(tenant: Tenant, standby: Operator) -> None:
     wait_until(lambda: leads(tenant.operator), RUN_OUT_SECONDS, "the first leads")
     arguments = ("-n", OPERATOR_NAMESPACE, "get", "lease", "omni-connection-operator")

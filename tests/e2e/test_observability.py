@@ -180,11 +180,16 @@ def test_what_is_scraped(
     empty = [f"{title}: {text}" for title, text in queries if not prometheus.query(text)]
     assert not empty, "\n".join(empty)
     # What tells a refused key from an Omni that is down, in the alerts; the rest is in rules_test.yaml.
-    refused = prometheus.query(
+    refused = (
         "omni_circuit_breaker_open == 1"
         ' and on (omni_instance) omni_api_requests_total{code=~"401|403"} > 0'
     )
-    assert f"{tenant.ns}/refused" in {found["metric"]["omni_instance"] for found in refused}
+    wait_until(
+        lambda: f"{tenant.ns}/refused"
+        in {found["metric"]["omni_instance"] for found in prometheus.query(refused)},
+        30,
+        "the refused key",
+    )
     # `or vector(0)` hides a misspelt name, so each name counts by itself.
     rules = [rule for g in prometheus.get("rules")["groups"] for rule in g["rules"]]
     assert [rule["name"] for rule in rules if rule["health"] == "err"] == []

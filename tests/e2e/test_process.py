@@ -112,6 +112,7 @@ def test_crds_that_are_not_installed_are_waited_for(
             assert process.wait(10) == 0
 
 
+@pytest.mark.long
 def test_the_lease_moves_at_once_when_it_is_released(
     tenant: Tenant, operator_bin: Path, tmp_path: Path
 ) -> None:
@@ -179,6 +180,7 @@ def test_sigterm_while_the_api_server_is_silent(
     assert behind_proxy.stop() == 0  # in ten seconds, though the Lease cannot be released
 
 
+@pytest.mark.long
 def test_one_connection_that_is_silent_does_not_cost_the_lease(
     tenant: Tenant, behind_proxy: Operator, proxy: FaultProxy
 ) -> None:

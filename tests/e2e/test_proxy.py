@@ -24,6 +24,8 @@ NAMES = {API_SERVER_NAME: "127.0.0.1", EMULATOR_NAME: "127.0.0.1"}
 
 Start = Callable[..., Tenant]
 
+pytestmark = pytest.mark.xdist_group("proxy")  # they share a control plane
+
 
 @pytest.fixture(scope="module")
 def plane(control_plane_bin: Path) -> Iterator[ControlPlane]:
@@ -125,6 +127,7 @@ def test_both_sides_through_proxies(
     assert not tenant.leaked()
 
 
+@pytest.mark.long
 def test_the_environment_alone_and_its_exceptions(
     start: Start, plane: ControlPlane, proxy: ConnectProxy, tmp_path: Path
 ) -> None:
@@ -135,6 +138,7 @@ def test_the_environment_alone_and_its_exceptions(
     assert set(proxy.tunnels) == {f"{API_SERVER_NAME}:{plane.port}"}
 
 
+@pytest.mark.long
 def test_loopback_goes_directly_and_a_wrong_password_is_told(
     start: Start, plane: ControlPlane, proxy: ConnectProxy
 ) -> None:
@@ -172,6 +176,7 @@ def test_a_proxy_that_cannot_be_used_is_a_start_up_error(
         assert PASSWORD not in line
 
 
+@pytest.mark.long
 def test_a_wrong_password_towards_the_api_server(locked_out: subprocess.Popen[str]) -> None:
     _, said = locked_out.communicate(timeout=60)
     assert locked_out.returncode == 1

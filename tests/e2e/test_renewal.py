@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from control_plane import ControlPlane, wait_until
 from installation import install_crds, operator_kubeconfig
 from tenant import Emulator, Operator, Tenant
 
 
+@pytest.mark.long
 def test_a_new_ca_is_trusted_once_its_file_says_so(
     control_plane_bin: Path, operator_bin: Path, emulator: Emulator, tmp_path: Path
 ) -> None:

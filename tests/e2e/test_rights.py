@@ -14,9 +14,13 @@ from kube_bulk import KubeBulk
 from tenant import Emulator
 from rights import Right, Trial, rights, set_up
 
-OVERLAYS = ("cluster-wide", "namespaced")
+NAMESPACED = "namespaced"
+OVERLAYS = ("cluster-wide", NAMESPACED)
+NO_SECRETS = Right(NAMESPACED, "watched", "secrets", "get")
 SECONDS = 40  # many processes begin at once
 SECOND = "the-second-password"
+
+pytestmark = pytest.mark.xdist_group("rights")  # they share a control plane
 
 
 @pytest.fixture(scope="module", name="trials")
@@ -25,14 +29,18 @@ def fixture_trials(
     operator_bin: Path,
     emulator: Emulator,
     tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[list[Trial]]:
-    """For each overlay one with all its rights, and one without each. A rotation has been, and then
-    everything was sent once more."""
+    """For each overlay one with all its rights, and one without each; or no more than the quick tests
+    need. A rotation has been, and then everything was sent once more."""
+    all_of_them = any(item.get_closest_marker("long") for item in request.session.items)
     # Else a watch brings what there is, and nothing is ever listed: as on Kubernetes 1.33.
     flags = ["--feature-gates=WatchList=false"]
     with ControlPlane(control_plane_bin, apiserver_flags=flags) as plane:
         install_crds(plane)
         missing = [(o, right) for o in OVERLAYS for right in (None, *rights(plane, o))]
+        if not all_of_them:
+            missing = [of for of in missing if of == (NAMESPACED, None) or of[1] == NO_SECRETS]
         trials = [Trial(plane, emulator, *of, number) for number, of in enumerate(missing)]
         bulk = KubeBulk(plane)
         set_up(bulk, trials)
@@ -60,6 +68,7 @@ def counts_events(trial: Trial) -> bool:
     return any("series" in event for event in trial.events())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_rights_are_enough(trials: list[Trial], overlay: str) -> None:
     (trial,) = [t for t in trials if t.overlay == overlay and not t.missing]
@@ -151,6 +160,7 @@ def needless(right: Right, trial: Trial) -> str:
     return ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_each_right_is_needed(
     trials: list[Trial], overlay: str, figures: Callable[[str, str], None]
@@ -158,3 +168,8 @@ def test_each_right_is_needed(
     without = [(t.missing, t) for t in trials if t.overlay == overlay and t.missing]
     assert not list(filter(None, (needless(*each) for each in without)))
     figures(f"rights, {overlay}", f"{len(without)}, each of them missed when it is taken away")
+
+
+def test_a_right_that_is_missing_is_told(trials: list[Trial]) -> None:
+    (trial,) = [t for t in trials if t.missing == NO_SECRETS]
+    assert needless(NO_SECRETS, trial) == ""

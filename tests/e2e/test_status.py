@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from control_plane import wait_until
 from tenant import Tenant
 from test_push import password
@@ -23,6 +25,7 @@ def patch_status(tenant: Tenant, name: str, change: dict[str, Any], kind: str = 
     tenant.kubectl("patch", kind, name, "--subresource=status", "--type=merge", "-p", patch)
 
 
+@pytest.mark.long
 def test_conditions_of_others_are_kept_as_they_are_now(tenant: Tenant) -> None:
     connection = tenant.emulator.new_connection("postgres")
     tenant.connection("sales", connection, baseRole="VIEWER")
@@ -88,6 +91,7 @@ def test_an_edited_status_is_written_again_and_sends_nothing(tenant: Tenant) -> 
     assert len(tenant.emulator.patches(connection)) == 1
 
 
+@pytest.mark.long
 def test_a_storm_of_changes_makes_few_writes_and_few_events(tenant: Tenant) -> None:
     connection = tenant.emulator.new_connection("postgres")
     tenant.connection("sales", connection, baseRole="VIEWER")

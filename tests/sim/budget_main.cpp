@@ -4,8 +4,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include <atomic>
 #include <cstdio>
+#include <new>
 #include <string>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <thread>
@@ -21,15 +24,20 @@ struct Run {
     std::string_view variant;
 };
 
-std::vector<Run> chosen_runs(const std::string& name, const std::string& variant, bool quick) {
+// Of each case: all variants, the first one, or the others.
+enum class Part { all, quick, rest };
+
+std::vector<Run> chosen_runs(const std::string& name, const std::string& variant, Part part) {
     std::vector<Run> out;
     for (const auto cases : {pace_cases(), refusal_cases(), trouble_cases()})
         for (const BudgetCase& one : cases) {
             if (!name.empty() && name != one.name)
                 continue;
-            for (const auto& each : one.variants)
-                if ((variant.empty() || variant == each) && (!quick || each == one.variants[0]))
+            for (const auto& each : one.variants) {
+                const Part its = each == one.variants[0] ? Part::quick : Part::rest;
+                if ((variant.empty() || variant == each) && (part == Part::all || part == its))
                     out.push_back({.its = &one, .variant = each});
+            }
         }
     return out;
 }
@@ -49,6 +57,29 @@ std::string line_of(const Run& run, const Verdict& verdict) {
     return line + its.more + "\n";
 }
 
+// What all runs come to. Each is a process of its own, so that it adds to memory that they share.
+struct Sums {
+    std::atomic<std::size_t> requests, refused, lost, stale;
+
+    void add(const Verdict& verdict) {
+        requests += verdict.figures.requests;
+        refused += verdict.figures.refused;
+        lost += verdict.figures.lost;
+        stale += verdict.figures.stale;
+    }
+};
+
+Sums& shared_sums() {
+    static auto* const sums = [] {
+        void* const memory = ::mmap(nullptr, sizeof(Sums), PROT_READ | PROT_WRITE,
+                                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+            throw std::bad_alloc();
+        return ::new (memory) Sums();
+    }();
+    return *sums;
+}
+
 bool carry_out(const Run& run, std::uint64_t seed, bool trace) {
     Verdict verdict;
     run.its->run({.variant = run.variant,
@@ -56,6 +87,7 @@ bool carry_out(const Run& run, std::uint64_t seed, bool trace) {
                   .trace = trace ? Trace([](const std::string& line) { std::puts(line.c_str()); })
                                  : Trace()},
                  verdict);
+    shared_sums().add(verdict);
     std::string text = line_of(run, verdict);
     for (const auto& what : verdict.complaints())
         text += "     " + what + "\n";
@@ -66,6 +98,7 @@ bool carry_out(const Run& run, std::uint64_t seed, bool trace) {
 
 // A process for each run: one that breaks an assertion takes no other with it.
 bool carry_out_all(const std::vector<Run>& runs, std::uint64_t seed, unsigned jobs) {
+    const Sums& sums = shared_sums(); // before the first process
     std::size_t next = 0;
     std::size_t failed = 0;
     for (unsigned running = 0; next < runs.size() || running > 0;) {
@@ -86,7 +119,11 @@ bool carry_out_all(const std::vector<Run>& runs, std::uint64_t seed, unsigned jo
         if (WIFSIGNALED(status))
             std::printf("FAIL a run ended with signal %d\n", WTERMSIG(status));
     }
-    std::printf("budget: %zu runs, %zu failed\n", runs.size(), failed);
+    std::printf(
+        "budget: %zu runs, %zu requests, %zu of them answered 429, lost %zu, stale %zu; %zu "
+        "runs failed\n",
+        runs.size(), sums.requests.load(), sums.refused.load(), sums.lost.load(), sums.stale.load(),
+        failed);
     return failed == 0 && !runs.empty();
 }
 
@@ -110,6 +147,7 @@ int main(int argc, char** argv) {
     bool trace = false;
     bool list = false;
     bool quick = false;
+    bool rest = false;
     unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
     CLI::App app("Runs the whole operator against Omni's limits, with many connections.");
     app.add_option("--case", name, "this one alone");
@@ -119,13 +157,15 @@ int main(int argc, char** argv) {
     app.add_option("--jobs", jobs, "processes to run side by side");
     app.add_flag("--trace", trace, "with the story of each run");
     app.add_flag("--list", list, "the cases and their variants");
-    app.add_flag("--quick", quick, "one variant of each case");
+    auto* quick_flag = app.add_flag("--quick", quick, "one variant of each case");
+    app.add_flag("--rest", rest, "the other variants")->excludes(quick_flag);
     CLI11_PARSE(app, argc, argv);
     if (list) {
         list_cases();
         return 0;
     }
-    const auto runs = chosen_runs(name, variant, quick);
+    const Part part = quick ? Part::quick : rest ? Part::rest : Part::all;
+    const auto runs = chosen_runs(name, variant, part);
     if (!choose_mutation(mutation) || runs.empty()) {
         std::fprintf(stderr, "no such %s\n", runs.empty() ? "case or variant" : "mutation");
         return 2;
