@@ -22,7 +22,7 @@ LONGEST = 10
 CLOSING = re.compile(r"^\d+% tests passed")
 # What the programs tell at their end: `simulation: ...`, `12 inputs`.
 FIGURES = re.compile(
-    r"^(?:(?:simulation|mutations|budget|conformance|lies|tiers): .*|\d+ inputs"
+    r"^(?:(?:simulation|mutations|budget|conformance|faulty models|tiers): .*|\d+ inputs"
     r"|\[doctest\] test cases: .*|(?:\d+ \w+, )*\d+ passed.*)$"
 )
 PYTEST_FIGURES = re.compile(r"^-+ figures -+\n((?:[^-=\d\n].*\n)+)", re.MULTILINE)

@@ -38,8 +38,8 @@ bool ends_with_status(const HttpRequest& request) {
 
 } // namespace
 
-const std::vector<Lie>& all_lies() {
-    static const std::vector<Lie> lies = {
+const std::vector<FaultyModel>& all_faulty_models() {
+    static const std::vector<FaultyModel> faulty_models = {
         {"no limit",
          [](HttpRequest& r) {
              forget(r, "limit");
@@ -157,7 +157,7 @@ const std::vector<Lie>& all_lies() {
              if (r.method == "PUT")
                  r.method = "GET";
          }},
-        {"deletions are forgotten", [](HttpRequest&) {}, Lie::Deletions::forgotten},
+        {"deletions are forgotten", [](HttpRequest&) {}, FaultyModel::Deletions::forgotten},
         {"holders of Leases are lost",
          [](HttpRequest& r) {
              change_body(r, [](bj::object& body) {
@@ -190,7 +190,7 @@ const std::vector<Lie>& all_lies() {
              change_body(r, [](bj::object& body) { body.erase("series"); });
          }},
     };
-    return lies;
+    return faulty_models;
 }
 
 } // namespace oco::conformance

@@ -58,9 +58,9 @@ void print(const Case& chosen, const Outcome& outcome) {
 
 // --- the model: each case in a world of its own ----------------------------------------------
 
-Outcome run_on_model(const Case& chosen, std::uint64_t seed, const Lie* lie) {
+Outcome run_on_model(const Case& chosen, std::uint64_t seed, const FaultyModel* fault) {
     Outcome outcome;
-    ModelServer server(seed, lie);
+    ModelServer server(seed, fault);
     rt::TaskGroup tasks(server.runtime());
     tasks.spawn(run_case(server, chosen, namespace_name(1), outcome));
     while (tasks.size() > 0) // at its limit it is cut
@@ -85,26 +85,27 @@ int check_model(const std::vector<Case>& cases, std::uint64_t seeds) {
     return failures == 0 ? 0 : 1;
 }
 
-// Each case has to notice some lie, and each lie has to be noticed.
+// Each case has to notice some faulty model, and each of these has to be noticed.
 int check_lies(const std::vector<Case>& cases) {
     std::map<std::string_view, std::size_t> noticed;
     std::size_t missed = 0;
-    for (const Lie& lie : all_lies()) {
+    for (const FaultyModel& model : all_faulty_models()) {
         std::vector<std::string_view> by;
         for (const Case& chosen : cases)
-            if (!run_on_model(chosen, 1, &lie).complaint.empty()) {
+            if (!run_on_model(chosen, 1, &model).complaint.empty()) {
                 by.push_back(chosen.name);
                 ++noticed[chosen.name];
             }
         missed += by.empty() ? 1 : 0;
-        std::printf("%-40s noticed by %zu%s%s\n", std::string(lie.name).c_str(), by.size(),
+        std::printf("%-40s noticed by %zu%s%s\n", std::string(model.name).c_str(), by.size(),
                     by.empty() ? "" : ", as: ", by.empty() ? "" : std::string(by.front()).c_str());
     }
     for (const Case& chosen : cases)
         if (!noticed.contains(chosen.name))
             std::printf("notices nothing: %s\n", std::string(chosen.name).c_str());
-    std::printf("lies: %zu of %zu noticed; %zu of %zu cases notice one\n",
-                all_lies().size() - missed, all_lies().size(), noticed.size(), cases.size());
+    std::printf("faulty models: %zu of %zu noticed; %zu of %zu cases notice one\n",
+                all_faulty_models().size() - missed, all_faulty_models().size(), noticed.size(),
+                cases.size());
     return missed == 0 && noticed.size() == cases.size() ? 0 : 1;
 }
 
@@ -165,20 +166,20 @@ std::vector<Case> oco::conformance::all_cases() {
 
 int main(int argc, char** argv) {
     bool model = false;
-    bool lies = false;
+    bool faulty_models = false;
     std::string kubeconfig;
     std::string part;
     std::uint64_t seeds = 20;
     CLI::App app("Holds the simulation's model of the Kubernetes API against the real one.");
     app.add_flag("--model", model, "against the model");
     app.add_option("--seeds", seeds, "with --model: how many for each case");
-    app.add_flag("--faulty", lies, "against models that are wrong: which cases notice");
+    app.add_flag("--faulty", faulty_models, "against models that are wrong: which cases notice");
     app.add_option("--kubeconfig", kubeconfig, "against a real server, as its administrator");
     app.add_option("--case", part, "only cases with this in their names");
     CLI11_PARSE(app, argc, argv);
     const auto cases = chosen_cases(part);
     try {
-        if (lies)
+        if (faulty_models)
             return check_lies(cases);
         if (model)
             return check_model(cases, seeds);

@@ -26,29 +26,29 @@ std::unique_ptr<kube::Client> make_client(rt::Runtime& runtime, std::string_view
 } // namespace
 
 // What stands between the network and the model.
-class ModelServer::Twisted final : public sim::Server {
+class ModelServer::FaultyServer final : public sim::Server {
   public:
-    Twisted(sim::KubeModel& model, const Lie& lie) : model_(model), lie_(lie) {}
+    FaultyServer(sim::KubeModel& model, const FaultyModel& fault) : model_(model), fault_(fault) {}
 
     sim::Accept accept() override { return model_.accept(); }
 
     void request(sim::HttpRequest request, sim::ChannelPointer channel) override {
-        lie_.twist(request);
+        fault_.twist(request);
         model_.request(std::move(request), std::move(channel));
     }
 
   private:
     sim::KubeModel& model_;
-    const Lie& lie_;
+    const FaultyModel& fault_;
 };
 
-ModelServer::ModelServer(std::uint64_t seed, const Lie* lie)
-    : time_(seed), network_(time_, seed), kube_(time_, seed), lie_(lie),
+ModelServer::ModelServer(std::uint64_t seed, const FaultyModel* fault)
+    : time_(seed), network_(time_, seed), kube_(time_, seed), fault_(fault),
       runtime_(time_, network_, "conformance", std::chrono::seconds(0), seed),
       http_(runtime_, {.host = std::string(sim::kube_host), .port = 80}, {}) {
     kube_.tokens.emplace(known_token);
-    if (lie != nullptr)
-        front_ = std::make_unique<Twisted>(kube_, *lie);
+    if (fault != nullptr)
+        front_ = std::make_unique<FaultyServer>(kube_, *fault);
     network_.listen(std::string(sim::kube_host),
                     front_ ? *front_ : static_cast<sim::Server&>(kube_));
     client_ = make_client(runtime_, known_token);
@@ -65,7 +65,8 @@ asio::awaitable<Result<http::Response>> ModelServer::send(http::Request request)
 // The model knows no DELETE, which the operator must not use.
 asio::awaitable<Result<void>> ModelServer::remove(kube::Resource resource, std::string ns,
                                                   std::string name) {
-    const bool forgotten = lie_ != nullptr && lie_->deletions == Lie::Deletions::forgotten;
+    const bool forgotten =
+        fault_ != nullptr && fault_->deletions == FaultyModel::Deletions::forgotten;
     if (!forgotten && !kube_.remove(resource.plural, ns, name))
         co_return make_error(ErrorClass::not_found, "nothing to delete");
     co_return Result<void>();

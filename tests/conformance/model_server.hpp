@@ -8,18 +8,18 @@ namespace oco::conformance {
 
 // One thing that the model does wrong, so that it is seen which cases notice. Applied to requests
 // before the model sees them.
-struct Lie {
+struct FaultyModel {
     std::string_view name;
     void (*twist)(sim::HttpRequest& request);
     enum class Deletions { carried_out, forgotten } deletions = Deletions::carried_out;
 };
 
-const std::vector<Lie>& all_lies();
+const std::vector<FaultyModel>& all_faulty_models();
 
 class ModelServer final : public Server {
   public:
-    // Without a lie when that is null.
-    ModelServer(std::uint64_t seed, const Lie* lie);
+    // With no fault when that is null.
+    ModelServer(std::uint64_t seed, const FaultyModel* fault);
 
     rt::Runtime& runtime() override { return runtime_; }
 
@@ -38,12 +38,12 @@ class ModelServer final : public Server {
     asio::awaitable<Result<http::Response>> send(http::Request request) override;
 
   private:
-    class Twisted;
+    class FaultyServer;
 
     test::SimRuntime time_;
     sim::Network network_;
     sim::KubeModel kube_;
-    const Lie* lie_;
+    const FaultyModel* fault_;
     std::unique_ptr<sim::Server> front_;
     sim::ProcessRuntime runtime_;
     std::unique_ptr<kube::Client> client_;

@@ -14,7 +14,7 @@ _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 def reasons() -> set[str]:
     """The reasons of the condition Ready, by outcome.hpp; not DryRun, which no status has."""
-    source = (ROOT / "controller/reconcile/outcome.hpp").read_text()
+    source = (ROOT / "controller/reconcile/status/outcome.hpp").read_text()
     return {text for name, text in _REASON.findall(source) if name != "dry_run"}
 
 
