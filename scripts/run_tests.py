@@ -23,6 +23,7 @@ CLOSING = re.compile(r"^\d+% tests passed")
 # What the programs tell at their end: `simulation: ...`, `12 inputs`.
 FIGURES = re.compile(
     r"^(?:(?:simulation|mutations|budget|conformance|faulty models|tiers): .*|\d+ inputs"
+    r"|the seeds that are kept are out of date.*"
     r"|\[doctest\] test cases: .*|(?:\d+ \w+, )*\d+ passed.*)$"
 )
 PYTEST_FIGURES = re.compile(r"^-+ figures -+\n((?:[^-=\d\n].*\n)+)", re.MULTILINE)
@@ -41,7 +42,8 @@ def run_ctest(build: Path, arguments: list[str], report: Path) -> tuple[int, lis
     command = ["ctest", "--test-dir", str(build), "--no-tests=error", "--output-on-failure"]
     command += ["--output-junit", str(report), "--test-output-size-passed", "1000000", *arguments]
     closing: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as process:
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, text=True, errors="replace", **streams) as process:
         assert process.stdout
         for line in process.stdout:
             if closing or CLOSING.match(line):

@@ -15,9 +15,9 @@ def test_kstatus(samples: list[dict[str, Any]], tmp_path: Path) -> None:
     given = tmp_path / "samples.json"
     given.write_text(json.dumps(samples))
     # Takes a minute where Go has to be installed first.
-    find = 'log_name=kstatus; source "$0/tools/go.sh"; find_go "$0/kstatus"'
+    find = 'log_name=kstatus; source "$0/tools/go.sh"; find_go "$0/kstatus"; echo "$go"'
     found = subprocess.run(
-        ["bash", "-c", find, str(TESTS)], stdout=subprocess.PIPE, text=True, check=True
+        ["bash", "-euc", find, str(TESTS)], stdout=subprocess.PIPE, text=True, check=True
     )
     done = subprocess.run(
         [found.stdout.strip(), "test", "-count=1", "-vet=off", "-v", "./..."],
