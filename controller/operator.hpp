@@ -1,5 +1,5 @@
-// The operator as a whole, but for what belongs to a real process: its sockets, signals, files and
-// environment are main.cpp's. A simulation runs the same on virtual time.
+// The operator as a whole, except for what belongs to a real process: its sockets, signals, files
+// and environment are main.cpp's. A simulation runs the same on virtual time.
 #pragma once
 
 #include "kube/events.hpp"
@@ -27,7 +27,7 @@ class Operator {
              OperatorOptions options);
 
     // Until stop(), then 0; or until there is no way to go on, then 1: the API server never
-    // answered, or the Lease is lost. Then the process starts anew, with nothing remembered.
+    // answered, or the Lease is lost. Then the process starts again, with nothing remembered.
     asio::awaitable<int> run();
     // As on SIGTERM: no new work, what is under way ends or is recorded, the Lease is released;
     // all within ten seconds.

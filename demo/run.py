@@ -341,7 +341,7 @@ class Demo:
         )
 
     def apply_instance(self, omni: Omni) -> None:
-        """The sample as it is, but for where Omni is and whom to trust."""
+        """The sample as it is, except for where Omni is and whom to trust."""
         spec = {"baseURL": omni.url, "caBundleSecretRef": {"name": "omni-ca"}}
         path = SAMPLES / "instance.yaml"
         show_command(

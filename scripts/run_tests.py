@@ -38,7 +38,7 @@ class Record:
 
 
 def run_ctest(build: Path, arguments: list[str], report: Path) -> tuple[int, list[str]]:
-    """Shows what ctest says but for its closing lines, which it returns with the exit code."""
+    """Shows what ctest says except for its closing lines, which it returns with the exit code."""
     command = ["ctest", "--test-dir", str(build), "--no-tests=error", "--output-on-failure"]
     command += ["--output-junit", str(report), "--test-output-size-passed", "1000000", *arguments]
     closing: list[str] = []

@@ -13,7 +13,7 @@ enum class ErrorClass {
     invalid,      // our input is wrong; trying again unchanged is pointless
     not_found,    // 404
     conflict,     // 409: somebody else was first
-    expired,      // 410: the resource version or continue token is too old; list anew
+    expired,      // 410: the resource version or continue token is too old; list again
     unauthorized, // 401
     forbidden,    // 403
     refused,      // 400 or 422, by the server

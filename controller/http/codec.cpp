@@ -120,7 +120,7 @@ struct ResponseParser::Impl {
 
     std::size_t body_limit;
     Encoding accepted;
-    std::optional<Parser> parser; // made anew after an interim answer
+    std::optional<Parser> parser; // made again after an interim answer
     SecretBytes held; // an incomplete head or chunk head, which Beast wants again in one piece
     std::optional<Inflater> inflater;
     SecretBytes unpacked; // with an inflater; else the body stays in the parser

@@ -42,7 +42,7 @@ inline constexpr rt::Duration request_deadline = std::chrono::seconds(15);
 enum class Accept { object, metadata_only, metadata_list_only };
 
 // Every request ends within `request_deadline`. It is sent once more after a 401 and after a server
-// that is not trusted, with credentials and CAs read anew, and up to three times when the server
+// that is not trusted, with credentials and CAs read again, and up to three times when the server
 // asks to come back in at most ten seconds (429, or 503 with Retry-After): neither was carried out.
 class Client {
   public:

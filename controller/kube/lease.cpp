@@ -97,7 +97,7 @@ asio::awaitable<Result<void>> LeaderElector::rewrite(std::string holder, rt::Dur
                     written.error().kind != ErrorClass::not_found))
         co_return written;
     // Somebody wrote it: us, in an attempt whose answer was lost, or a new holder. Or it was
-    // deleted; then it is made anew, unless another is faster.
+    // deleted; then it is made again, unless another is faster.
     auto current = co_await read();
     if (!current)
         co_return current.error();

@@ -17,7 +17,7 @@ template<class T>
 class Store {
   public:
     using Pointer = std::shared_ptr<const T>;
-    // `before` or `after` is null when there is none. An object that was deleted and made anew
+    // `before` or `after` is null when there is none. An object that was deleted and made again
     // between two looks comes as one change with another UID.
     using Listener = std::function<void(const Pointer& before, const Pointer& after)>;
 

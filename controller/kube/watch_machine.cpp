@@ -8,7 +8,7 @@ namespace oco::kube {
 namespace {
 
 // A stream that ends sooner, without an event, is a server's or a proxy's mistake: without a pause
-// we would ask again and again.
+// we would ask again.
 constexpr rt::Duration shortest_stream = std::chrono::seconds(1);
 constexpr std::size_t remembered_events = 32;
 constexpr rt::Duration missing_kind_pause = std::chrono::seconds(5);
@@ -80,8 +80,8 @@ Result<WatchMachine::Effect> WatchMachine::page(std::string version, std::string
     return Effect::complete;
 }
 
-// Versions cannot be compared but for equality, so that an event which comes once more can only be
-// told by memory. It must not turn the view back.
+// Versions cannot be compared except for equality, so that an event which comes once more can only
+// be told by memory. It must not turn the view back.
 bool WatchMachine::is_repeated(const std::string& version) {
     if (std::ranges::find(recent_, version) != recent_.end())
         return true;

@@ -82,7 +82,7 @@ class WatchMachine {
     Result<void> ended(rt::Duration lived);
     Recovery failed(const Error& error);
 
-    // The view may lag behind what the server holds now: it is to be listed anew.
+    // The view may lag behind what the server holds now: it is to be listed again.
     void refresh();
 
     // Whether that is still to begin: an open stream is of no more use.

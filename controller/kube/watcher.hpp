@@ -13,7 +13,7 @@
 namespace oco::kube {
 
 // Where a Watcher delivers to. A list replaces all: what it does not name is gone. Until
-// list_ends() the view stays as it was; a list that fails on its way begins anew.
+// list_ends() the view stays as it was; a list that fails on its way begins again.
 class WatchSink {
   public:
     WatchSink() = default;
@@ -47,7 +47,7 @@ class Watcher {
     // Whether the view was complete once.
     [[nodiscard]] bool synced() const { return synced_; }
 
-    // Lists anew: for who needs to know what the server holds from now on, as a new leader does.
+    // Lists again: for who needs to know what the server holds from now on, as a new leader does.
     // fresh() tells when that is done.
     void refresh();
 

@@ -13,7 +13,7 @@ Result<PreparedCredential> prepare_password(const SecretBytes& raw) {
     if (text.empty())
         return refuse("the password is empty");
     if (text.find_first_not_of("\r\n") == std::string_view::npos)
-        return refuse("the password is empty but for line breaks");
+        return refuse("the password is empty except for line breaks");
     if (text.size() > max_credential_bytes)
         return refuse("the password is larger than 1 MiB");
     if (!is_utf8(text))

@@ -18,13 +18,13 @@ namespace {
 
 constexpr const char* unreadable_encryption = "is damaged: its encryption parameters can't be read";
 constexpr const char* unsupported =
-    "is encrypted in a way that is not supported; encrypt it anew (openssl pkcs8 -topk8 -v2 "
+    "is encrypted in a way that is not supported; encrypt it again (openssl pkcs8 -topk8 -v2 "
     "aes-256-cbc) or store it unencrypted";
 constexpr const char* too_many_rounds =
-    "is encrypted with more than 2,000,000 rounds of key derivation; encrypt it anew with fewer "
+    "is encrypted with more than 2,000,000 rounds of key derivation; encrypt it again with fewer "
     "(openssl pkcs8 -topk8 -iter 600000)";
 constexpr const char* too_much_memory =
-    "is encrypted with scrypt parameters that take more than 32 MiB; encrypt it anew with smaller "
+    "is encrypted with scrypt parameters that take more than 32 MiB; encrypt it again with smaller "
     "ones (openssl pkcs8 -topk8 -scrypt)";
 
 using Pbes1Ptr = std::unique_ptr<PBEPARAM, Freed<PBEPARAM_free>>;

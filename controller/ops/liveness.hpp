@@ -1,4 +1,4 @@
-// Whether the process is of use, or had better be started anew: what /healthz tells. Pure.
+// Whether the process is of use, or had better be started again: what /healthz tells. Pure.
 #pragma once
 
 #include "rt/runtime.hpp"

@@ -25,7 +25,7 @@ class Metrics {
 
     void build_info(std::string_view version, std::string_view commit);
 
-    // Filled anew for each scrape; without it, what a Snapshot holds is left out.
+    // Filled again for each scrape; without it, what a Snapshot holds is left out.
     void on_scrape(std::function<Snapshot()> snapshot);
 
     // Reconciling.

@@ -1,5 +1,5 @@
-// Holds back requests to a server that fails for everybody, but for one at a time that tries. Pure:
-// time comes in.
+// Holds back requests to a server that fails for everybody, except for one at a time that tries.
+// Pure: time comes in.
 #pragma once
 
 #include "rt/runtime.hpp"

@@ -127,7 +127,7 @@ class Queue {
 
     void start(rt::TaskGroup& tasks, Key key) {
         Entry& entry = entries_[key];
-        clear_due(key, entry); // the run decides anew when to come back
+        clear_due(key, entry); // the run decides again when to come back
         entry.queued = false;
         entry.running = true;
         ++running_;

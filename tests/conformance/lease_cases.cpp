@@ -32,7 +32,7 @@ awaitable<void> lease_versions(Server& server, std::string ns) {
 }
 
 // A PUT creates a Lease that is not there, whatever version it names: who writes what another has
-// deleted makes it anew.
+// deleted makes it again.
 awaitable<void> lease_created_by_put(Server& server, std::string ns) {
     auto& client = server.client();
     const std::string path = leases.object(ns, "a");
@@ -180,7 +180,7 @@ std::vector<Case> lease_cases() {
             {"no such Lease", lease_refused},
             {"electors: held, released, taken cleanly", elector_release},
             {"electors: abandoned, taken uncleanly", elector_abandoned},
-            {"electors: deleted, made anew", elector_deleted}};
+            {"electors: deleted, made again", elector_deleted}};
 }
 
 } // namespace oco::conformance

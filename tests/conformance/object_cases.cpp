@@ -204,7 +204,7 @@ awaitable<void> wrong_token(Server& server, std::string ns) {
 std::vector<Case> object_cases() {
     return {{"create, get, 404, AlreadyExists", create_and_get},
             {"create refuses what it cannot place", create_refuses},
-            {"a name made anew is another object", a_new_incarnation},
+            {"a name made again is another object", a_new_incarnation},
             {"PUT compares versions", replace_compares_versions},
             {"PUT refuses another object", replace_refuses},
             {"PUT without a version, by kind", replace_without_a_version},

@@ -130,11 +130,11 @@ awaitable<void> status_of_one_object(Server& server, std::string ns) {
     check(json::find(less, {"status", "applied"}) == nullptr, "null removes all of it");
     check(number_at(less, observed) == 1, "what is not named stays");
     co_await remove(server, omni_connections, ns, "a");
-    const auto anew = co_await create(server, omni_connections, ns, connection("a"));
+    const auto again = co_await create(server, omni_connections, ns, connection("a"));
     const auto late =
         co_await client.patch_status(omni_connections, meta, R"({"observedGeneration":9})");
     check(late.has_error() && late.error().kind == ErrorClass::conflict, "another object");
-    check(co_await get(server, omni_connections, ns, "a") == anew, "which it leaves alone");
+    check(co_await get(server, omni_connections, ns, "a") == again, "which it leaves alone");
 }
 
 awaitable<void> status_of_others(Server& server, std::string ns) {

@@ -118,7 +118,7 @@ awaitable<void> watcher_refreshes(Server& server, std::string ns) {
 } // namespace
 
 std::vector<Case> watcher_cases() {
-    return {{"a Watcher follows", watcher_follows}, {"a Watcher lists anew", watcher_refreshes}};
+    return {{"a Watcher follows", watcher_follows}, {"a Watcher lists again", watcher_refreshes}};
 }
 
 } // namespace oco::conformance

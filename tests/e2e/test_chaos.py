@@ -219,7 +219,7 @@ class Chaos:
     # Figures
 
     def expired(self) -> int:
-        """How many watches were told that their version is too old, which makes them list anew."""
+        """How many watches were told that their version is too old, which makes them list again."""
         lines = [l for operator in self.operators for l in operator.log.read_text().splitlines()]
         interrupted = [l for l in lines if '"msg":"watch interrupted"' in l]
         return sum(1 for line in interrupted if re.search("too old", line))
@@ -230,7 +230,7 @@ class Chaos:
         if self.expired_before is None:
             return
         before, self.expired_before = self.expired_before, None
-        self.wait(lambda: self.expired() - before >= 3, RELIST_SECONDS, "the watches list anew")
+        self.wait(lambda: self.expired() - before >= 3, RELIST_SECONDS, "the watches list again")
         self.relists.append(self.expired() - before)
 
     def all_synced(self) -> bool:

@@ -321,7 +321,7 @@ def test_annotations_ask_for_a_reconcile_and_for_everything(tenant: Tenant) -> N
     tenant.eventually(lambda: tenant.status("sales").get("lastHandledForceAt") == "t2", "handled")
     bodies = tenant.emulator.bodies(connection)
     assert len(bodies) == 2 and bodies[0] == bodies[1]
-    # What cannot be sent now does not make the rest go out again and again.
+    # What cannot be sent now does not make the rest go out again.
     tenant.connection("sales", connection, credentials=password("absent"), baseRole="VIEWER")
     tenant.wait_reason("sales", "SecretNotFound")
     tenant.kubectl("annotate", "--overwrite", "oconn/sales", "reconcile.omniconnection.io/forceAt=t3")

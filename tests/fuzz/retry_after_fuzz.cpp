@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (text.size() > 9 && text.front() != '0')
             require(wait == http::longest_retry_after);
     } else if (wait && now < clocks.back()) {
-        // A date: a second later it is a second less, but for what the limit cuts.
+        // A date: a second later it is a second less, except for what the limit cuts.
         const auto later = http::parse_retry_after(text, now + std::chrono::seconds(1));
         require(later ? *later <= *wait && *wait - *later <= std::chrono::seconds(1)
                       : *wait == std::chrono::seconds(1));

@@ -61,7 +61,7 @@ emulator::Limits limits_of(std::string_view variant, std::size_t requests_per_mi
 inline constexpr double least_share = 0.98;
 
 // Nothing is lost, all is Ready, no older value followed a newer one, the log is clean; and each
-// value was accepted once, but for `repeats`.
+// value was accepted once, except for `repeats`.
 void judge_delivery(Verdict& verdict, BudgetWorld& world, std::size_t repeats = 0);
 enum class Refusals { none, may_be };
 

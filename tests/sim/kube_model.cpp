@@ -327,7 +327,7 @@ KubeModel::Answer KubeModel::replace(const HttpRequest& request, const Place& pl
         return refused(*refusal);
     const auto it = collection.objects.find({place.ns, place.name});
     if (it == collection.objects.end() && collection.plural == "leases") {
-        // Made anew, whatever version the PUT names.
+        // Made again, whatever version the PUT names.
         HttpRequest creation = request;
         child(*object, "metadata").erase("resourceVersion");
         creation.body = bj::serialize(*object);

@@ -1,4 +1,4 @@
-// One replica of the operator: the whole program but for its sockets, as a process that can be
+// One replica of the operator: the whole program except for its sockets, as a process that can be
 // started, told to stop, and killed at any moment.
 #pragma once
 

@@ -199,7 +199,7 @@ std::string World::edit_status(const ManagedObject& object) {
 std::string World::recreate(const ManagedObject& object) {
     kube.remove("omniconnections", object.ns, object.name);
     create(object);
-    return object.name + " made anew";
+    return object.name + " made again";
 }
 
 std::string World::act() {
@@ -236,7 +236,7 @@ std::string World::act() {
                         else
                             rotate(secret);
                     });
-        return object.secret + " deleted, and made anew";
+        return object.secret + " deleted, and made again";
     }
     if (roll <= 72)
         return change_role(object);

@@ -392,7 +392,7 @@ class BudgetTenant(Tenant):
         return sum(not told(index, body) for index, body in sent.items())
 
     def excess(self, stop_signal: int | None, untold: int) -> int:
-        """By how much a window may exceed the limit: not at all, but for what a process that was
+        """By how much a window may exceed the limit: not at all, except for what a process that was
         killed could not tell the next, which keeps a tenth back for that."""
         return max(0, untold - self.per_minute // 10) if stop_signal == signal.SIGKILL else 0
 

@@ -177,7 +177,7 @@ class ControlPlane:
         self._stop("kube-apiserver", stop_signal)
 
     def forget_history(self) -> None:
-        """Compacts etcd and starts the server anew: what was before is too old to go on from."""
+        """Compacts etcd and starts the server again: what was before is too old to go on from."""
         self.stop_apiserver()
         self.compact()
         self.start_apiserver()

@@ -255,7 +255,7 @@ class FaultProxy:
         self._run(self._calm())
 
     def shut(self) -> None:
-        """Cuts every connection and refuses new ones, until open(); rage() begins anew then."""
+        """Cuts every connection and refuses new ones, until open(); rage() begins again then."""
         self._run(self._shut())
 
     def open(self) -> None:

@@ -52,7 +52,7 @@ struct InstanceState {
 };
 
 // How an instance is at one moment, for who works with it. A value: it stays as it is while the
-// instance changes, or is deleted, and has to be taken anew after each wait.
+// instance changes, or is deleted, and has to be taken again after each wait.
 struct InstanceView {
     std::string uid;
     std::int64_t generation = 0; // of the spec that all this belongs to

@@ -80,7 +80,7 @@ boost::asio::awaitable<Result<DigestKey>> obtain_digest_key(rt::Runtime& runtime
         co_return make_error(ErrorClass::invalid,
                              "Secret " + key.str() +
                                  " must hold 32 random bytes under \"key\"; delete it, and it is "
-                                 "made anew (and every credential is sent once)");
+                                 "made again (and every credential is sent once)");
     co_return with_id(std::move(value->second));
 }
 

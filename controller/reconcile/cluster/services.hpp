@@ -19,7 +19,7 @@ namespace oco::reconcile {
 struct Settings {
     AllowedHosts allowed_hosts;
     bool allow_http = false;
-    // Tells what would be sent, and leaves Omni and Kubernetes as they are, but for Events.
+    // Tells what would be sent, and leaves Omni and Kubernetes as they are, except for Events.
     bool dry_run = false;
     std::vector<std::string> namespaces; // watched; empty: all
     std::string operator_namespace;

@@ -1,6 +1,6 @@
 // Versions of Secrets that were read while the watch has not told of them. The watch, and with it
 // the API server's cache, may still be at an older one, which must not be read again: not by
-// whoever reads for an object made anew, nor by another object that names the Secret.
+// whoever reads for an object made again, nor by another object that names the Secret.
 #pragma once
 
 #include "kube/object.hpp"
@@ -29,7 +29,7 @@ class UnseenVersions {
             versions_[secret] = read;
     }
 
-    // The Secret is gone, as the watch tells: it is read anew in any case.
+    // The Secret is gone, as the watch tells: it is read again in any case.
     void forget(const kube::ObjectKey& secret) { versions_.erase(secret); }
 
   private:

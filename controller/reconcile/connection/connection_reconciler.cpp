@@ -110,16 +110,16 @@ void ConnectionReconciler::forget(const ObjectKey& key) {
 void ConnectionReconciler::follow(const api::OmniConnection& object, ConnectionState& state) {
     if (state.adopted == fingerprints_of(object.status).all)
         return;
-    ConnectionState anew;
-    anew.told = std::move(state.told);
+    ConnectionState again;
+    again.told = std::move(state.told);
     const Announced announced = std::move(state.announced);
-    recall(object, anew);
-    anew.announced = announced;
+    recall(object, again);
+    again.announced = announced;
     // What was listed before tells nothing of what is in Omni now.
     for (const omni::Field setting :
          {omni::Field::base_role, omni::Field::environment_user_attribute})
-        anew.drift.pushed(setting, services_.runtime.now());
-    state = std::move(anew);
+        again.drift.pushed(setting, services_.runtime.now());
+    state = std::move(again);
 }
 
 // What the object's status tells a process that knows nothing of it.

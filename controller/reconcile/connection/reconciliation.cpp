@@ -116,9 +116,9 @@ bool Reconciliation::overtaken() {
 }
 
 Outcome Reconciliation::begin_anew() const {
-    Outcome anew = transient("the object changed meanwhile; looking again");
-    anew.requeue_at = services_.runtime.now();
-    return anew;
+    Outcome again = transient("the object changed meanwhile; looking again");
+    again.requeue_at = services_.runtime.now();
+    return again;
 }
 
 // --- where -----------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ class Reconciliation {
     [[nodiscard]] const std::shared_ptr<Account>& waits_at() const { return waits_at_; }
 
   private:
-    // Takes the instance's state anew: false while it is not that of the present spec, or when the
+    // Takes the instance's state again: false while it is not that of the present spec, or when the
     // instance is gone.
     [[nodiscard]] bool find_instance_state();
     [[nodiscard]] bool overtaken();

@@ -90,7 +90,7 @@ Outcome Reconciliation::queued() {
                                             "are spent; status.nextAttemptTime is an estimate");
     waiting.expected = turn;
     waiting.requeue_at =
-        now + std::max(shortest_estimate, (turn - now) / 2); // only to estimate anew
+        now + std::max(shortest_estimate, (turn - now) / 2); // only to estimate again
     waiting.transient = turn <= now + silent_for;
     return waiting;
 }

@@ -31,7 +31,7 @@ asio::awaitable<bool> StatusWriter::patch(kube::ObjectMeta meta, StatusSchedule&
                           rt::backoff(services_.runtime, write_backoff, schedule.failures() + 1);
     schedule.failed(retry_at);
     requeue_at_(meta.key, retry_at);
-    // Deleted, or made anew: the watch will tell, and the key that comes again finds it so.
+    // Deleted, or made again: the watch will tell, and the key that comes again finds it so.
     if (done.error().kind != ErrorClass::not_found && done.error().kind != ErrorClass::conflict)
         log::warn("status not written",
                   {{"kind", kind_}, {"object", meta.key.str()}, {"error", done.error().message}});

@@ -57,8 +57,8 @@ class StatusWriter {
                                         body_of(*newest, std::move(status)), limit);
     }
 
-    // The status that a new state of `object` begins with: what is written, but for the conditions
-    // of others.
+    // The status that a new state of `object` begins with: what is written, except for the
+    // conditions of others.
     template<class Object>
     static typename Object::Status adopt(const Object& object, StatusSchedule& schedule,
                                          Announced& announced) {

@@ -100,7 +100,7 @@ TEST_CASE("a digest depends on the key, the parts and where they part") {
     CHECK(digest != keyed_digest(key, {"a", "bc"}));
     CHECK(digest != keyed_digest(key, {"abc"}));
     CHECK(digest != keyed_digest(SecretBytes("k2"), {"ab", "c"}));
-    // RFC 4231, test case 2, but for our length prefix: the plain fingerprint is SHA-256 itself.
+    // RFC 4231, test case 2, except for our length prefix: the plain fingerprint is SHA-256 itself.
     CHECK(fingerprint("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 

@@ -89,7 +89,7 @@ TEST_CASE_FIXTURE(ClientFixture, "kube client: a request as it is sent") {
     CHECK(observed == std::vector{200, 201});
 }
 
-TEST_CASE_FIXTURE(ClientFixture, "kube client: gzip for all that is read, but for Secrets") {
+TEST_CASE_FIXTURE(ClientFixture, "kube client: gzip for all that is read, except for Secrets") {
     struct Case {
         std::string target;
         Accept accept;
@@ -179,7 +179,7 @@ TEST_CASE_FIXTURE(ClientFixture, "kube client: a watch has its own attempt after
     CHECK(observed == std::vector{200, 401, 200, 401, 401});
 }
 
-TEST_CASE("kube client: a 401 stands where nothing can be read anew") {
+TEST_CASE("kube client: a 401 stands where nothing can be read again") {
     ClientConfig config = ClientFixture::token_from_file();
     config.token_file.clear();
     ClientFixture at(std::move(config));
@@ -214,7 +214,7 @@ TEST_CASE("kube client: a new CA is taken from its file, when it is whole") {
         REQUIRE(network.run(at.client->watch("/x", Accept::object)).has_value());
         CHECK(trust() != before);
     }
-    SUBCASE("within a minute otherwise, and connections are made anew") {
+    SUBCASE("within a minute otherwise, and connections are made again") {
         at.files["/ca"] = second;
         network.connections = {{.replies = {answers("200 OK", thing)}}};
         network.pass(1min);

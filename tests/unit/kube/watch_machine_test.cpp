@@ -142,7 +142,7 @@ TEST_CASE("a server without streamed lists is asked for pages, for good and with
     CHECK(machine.page("", "").has_error());
 }
 
-TEST_CASE("a list in pages begins anew when its continue token is too old, else goes on") {
+TEST_CASE("a list in pages begins again when its continue token is too old, else goes on") {
     WatchMachine machine = listing();
     REQUIRE(machine.page("4", "more").has_value());
     machine.failed(error(ErrorClass::unavailable));
@@ -229,7 +229,7 @@ TEST_CASE("an event that comes again does not turn the view back") {
     CHECK(machine.version() == "9");
 }
 
-TEST_CASE("a refresh makes an open stream useless, and lists anew without a pause") {
+TEST_CASE("a refresh makes an open stream useless, and lists again without a pause") {
     WatchMachine machine = watching();
     open(machine);
     machine.refresh();

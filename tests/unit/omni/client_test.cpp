@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Never, but for cancellation.
+// Never, except for cancellation.
 asio::awaitable<void> forever(asio::any_io_executor executor) {
     asio::steady_timer timer(executor, asio::steady_timer::time_point::max());
     co_await timer.async_wait(asio::use_awaitable);

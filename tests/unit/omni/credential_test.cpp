@@ -87,8 +87,8 @@ TEST_CASE("password: sent unchanged, its last line break noted") {
 
 TEST_CASE("password: what is refused") {
     check_refused(password(""), "is empty", "");
-    check_refused(password("\n"), "empty but for line breaks", "\n");
-    check_refused(password("\r\n\n"), "empty but for line breaks", "\r\n\n");
+    check_refused(password("\n"), "empty except for line breaks", "\n");
+    check_refused(password("\r\n\n"), "empty except for line breaks", "\r\n\n");
     check_refused(password("caf\xE9-hunter2"), "not valid UTF-8", "caf\xE9-hunter2");
     check_refused(password("\xFF\xFEh\0u\0n\0"s), "not valid UTF-8", "\xFF\xFEh\0u\0n\0"s);
     check_refused(password("h\0u\0n\0"s), "NUL", "h\0u\0n\0"s);

@@ -56,7 +56,7 @@ TEST_CASE("corrections that do not last are given up, until somebody asks for mo
     correct(drift, Field::base_role, start + 4h);
 }
 
-TEST_CASE("a correction that lasted makes the count begin anew") {
+TEST_CASE("a correction that lasted makes the count begin again") {
     Drift drift;
     for (int day = 0; day < 10; ++day) {
         const auto now = start + day * 24h;
