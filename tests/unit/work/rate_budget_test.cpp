@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using test::start;
+using oco::test::start;
 
 } // namespace
 
