@@ -24,4 +24,4 @@ step "the tests: under sanitizers, then the others"
 export ASAN_OPTIONS=allow_addr2line=1 UBSAN_OPTIONS=print_stacktrace=1:allow_addr2line=1
 exec "$python" -B scripts/run_tests.py "make test-all" \
     build/asan-ubsan --label-regex '^(unit|conformance|sim)$' --parallel 2 \
-    -- build/release --label-regex '^long$' --parallel 3
+    -- build/release --label-regex '^long$' --parallel 2

@@ -114,6 +114,7 @@ def tenant(
     control_plane: ControlPlane, emulator: Emulator, operator: Operator
 ) -> Iterator[Tenant]:
     """A namespace to work in. After the test no credential of it may be readable anywhere."""
+    operator.start_again_if_ended()  # in a test before this one, which failed then
     place = Tenant(control_plane, emulator, operator)
     yield place
     emulator.admin("DELETE", "faults")

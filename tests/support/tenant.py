@@ -156,6 +156,16 @@ class Operator:
         self.stop(stop_signal)
         self.start()
 
+    def start_again_if_ended(self) -> None:
+        """As a kubelet does: a leader that can't renew its Lease, since the API server takes long to
+        start, gives up and ends. No other end is made good: it fails the test that notices."""
+        if not self.ended():
+            return
+        assert self._process is not None
+        assert self._process.returncode == 1, f"it ended with {self._process.returncode}"
+        assert self.said("the Lease was not renewed"), "it ended by itself, and not for its Lease"
+        self.start()
+
     def close(self) -> None:
         if self._process is not None:
             self._process.kill()
