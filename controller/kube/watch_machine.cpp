@@ -42,7 +42,7 @@ WatchEvent classify_watch_event(const json::Value& document) {
 
 void WatchMachine::next() {
     if (outdated_)
-        list_anew();
+        list_again();
     opened_ = false;
     heard_ = false;
 }
@@ -60,7 +60,7 @@ void WatchMachine::succeeded() {
     heard_ = true;
 }
 
-void WatchMachine::list_anew() {
+void WatchMachine::list_again() {
     state_ = streaming_offered_ ? State::streaming : State::listing;
     continue_token_.clear();
     version_.clear();
@@ -132,7 +132,7 @@ WatchMachine::Recovery WatchMachine::failed(const Error& error) {
     const bool first = failures_++ == 0;
     if (state_ == State::streaming && (opened_ || error.kind == ErrorClass::refused)) {
         streaming_offered_ = false; // a list in pages always works
-        list_anew();
+        list_again();
         return {.pause = Recovery::Pause::none, .quiet = true};
     }
     Recovery recovery;
@@ -141,16 +141,16 @@ WatchMachine::Recovery WatchMachine::failed(const Error& error) {
     switch (error.kind) {
     case ErrorClass::expired:
         if (!mutated("no-relist-after-410"))
-            list_anew();
+            list_again();
         if (first) // at once, but not in a loop
             recovery.pause = Recovery::Pause::none;
         break;
     case ErrorClass::not_found:
         recovery.most = missing_kind_pause;
-        list_anew();
+        list_again();
         break;
     case ErrorClass::invalid: // what could not be read must not be missed
-        list_anew();
+        list_again();
         break;
     default:
         break;

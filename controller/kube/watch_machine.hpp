@@ -92,7 +92,7 @@ class WatchMachine {
     [[nodiscard]] bool fresh() const { return fresh_; }
 
   private:
-    void list_anew();
+    void list_again();
     void succeeded();
     bool is_repeated(const std::string& version);
 

@@ -85,7 +85,7 @@ awaitable<void> watcher_follows(Server& server, std::string ns) {
     co_await beside(server.runtime(), view.watcher().run(), follow(server, view, ns));
 }
 
-awaitable<void> list_anew(Server& server, View& view, std::string ns) {
+awaitable<void> list_again(Server& server, View& view, std::string ns) {
     co_await view.synced(1);
     check(view.watcher().fresh(), "fresh after the first list");
     // The stream is closed before it can tell of these: the list has to.
@@ -112,7 +112,7 @@ awaitable<void> watcher_refreshes(Server& server, std::string ns) {
     co_await patch(server, secrets, ns, "a", R"({"metadata":{"labels":{"x":"y"}}})");
     co_await create(server, secrets, ns, secret("b", "MQ=="));
     View view(server, ns);
-    co_await beside(server.runtime(), view.watcher().run(), list_anew(server, view, ns));
+    co_await beside(server.runtime(), view.watcher().run(), list_again(server, view, ns));
 }
 
 } // namespace

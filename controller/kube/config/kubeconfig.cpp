@@ -79,6 +79,7 @@ class Reader {
     KubeconfigUser read_user(const YAML::Node& body);
     KubeconfigContext read_context(const YAML::Node& body);
 
+    std::optional<YAML::Node> scalar_at(const YAML::Node& map, const char* name);
     std::string text_at(const YAML::Node& map, const char* name);
     SecretBytes secret_at(const YAML::Node& map, const char* name);
     bool flag_at(const YAML::Node& map, const char* name);
@@ -95,26 +96,22 @@ void Reader::fail(const std::string& what, const YAML::Mark& mark) {
                                                      what + at_line(mark));
 }
 
+std::optional<YAML::Node> Reader::scalar_at(const YAML::Node& map, const char* name) {
+    auto node = find(map, name);
+    if (!node || node->IsScalar())
+        return node;
+    fail(std::string(name) + " must be a string", node->Mark());
+    return std::nullopt;
+}
+
 std::string Reader::text_at(const YAML::Node& map, const char* name) {
-    const auto node = find(map, name);
-    if (!node)
-        return {};
-    if (!node->IsScalar()) {
-        fail(std::string(name) + " must be a string", node->Mark());
-        return {};
-    }
-    return node->Scalar();
+    const auto node = scalar_at(map, name);
+    return node ? node->Scalar() : std::string();
 }
 
 SecretBytes Reader::secret_at(const YAML::Node& map, const char* name) {
-    const auto node = find(map, name);
-    if (!node)
-        return {};
-    if (!node->IsScalar()) {
-        fail(std::string(name) + " must be a string", node->Mark());
-        return {};
-    }
-    return SecretBytes(node->Scalar());
+    const auto node = scalar_at(map, name);
+    return node ? SecretBytes(node->Scalar()) : SecretBytes();
 }
 
 bool Reader::flag_at(const YAML::Node& map, const char* name) {

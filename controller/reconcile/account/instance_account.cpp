@@ -1,4 +1,4 @@
-// An OmniInstance's session: where it leads, with which key, trust and budget.
+// An OmniInstance's account and its client: which host, with which key, trust and budget.
 #include "base/digest.hpp"
 #include "base/text.hpp"
 #include "kube/config/config_files.hpp"

@@ -29,7 +29,7 @@ struct InstanceState {
     Outcome examined = {.reason = std::string(reason::progressing), .message = "not looked at yet"};
     Outcome outcome = examined;
     std::shared_ptr<AccountClient> client; // null until the key could be read
-    std::string client_identity;           // of what the session was made
+    std::string client_identity;           // of what the client was made
     // What its connections were told of: the list, and when Omni last accepted the key.
     std::optional<rt::TimePoint> list_told;
     std::optional<rt::TimePoint> acceptance_told;
@@ -45,7 +45,7 @@ struct InstanceState {
     std::optional<rt::TimePoint> next_attempt;
     int failures = 0;
 
-    // Empty while there is no session; never null.
+    // Empty while there is no client; never null.
     [[nodiscard]] std::shared_ptr<const Directory> directory() const;
     // When Omni last accepted the key.
     [[nodiscard]] std::optional<rt::TimePoint> accepted_at() const;
@@ -77,7 +77,7 @@ class InstanceReconciler {
     asio::awaitable<void> reconcile(ObjectKey key);
 
     // This process begins to lead: the slots that others used a short while ago, by host, as
-    // spent_slots() has them.
+    // used_slots() has them.
     void inherit(std::map<std::string, std::vector<rt::TimePoint>> used_by_host);
 
     // As ConnectionReconciler has it.
@@ -124,7 +124,7 @@ class InstanceReconciler {
                                       InstanceState& state) const;
     Outcome failed(InstanceState& state, const Error& error);
 
-    // instance_session.cpp
+    // instance_account.cpp
     asio::awaitable<std::optional<Outcome>> prepare_client(Instance instance, InstanceState& state);
     std::shared_ptr<Account> account_of(const api::OmniInstance& instance, const BaseUrl& url,
                                         const SecretBytes& token);

@@ -6,7 +6,7 @@
 namespace oco::reconcile {
 namespace {
 
-// A momentary outcome becomes visible after this long.
+// A transient outcome becomes visible after this long.
 constexpr rt::Duration transient_limit = std::chrono::seconds(1);
 constexpr rt::Duration longest_backoff = std::chrono::minutes(5);
 // nextAttemptTime moves by jitter all the time: it is rewritten when it is off by more than this.

@@ -70,7 +70,7 @@ struct ConnectionState {
 
     std::optional<rt::TimePoint> pending_since;     // something wanted is not in Omni yet
     std::optional<rt::TimePoint> secret_changed_at; // observed, and not accepted yet
-    std::optional<rt::TimePoint> waiting_since;     // a momentary outcome has lasted from here
+    std::optional<rt::TimePoint> waiting_since;     // a transient outcome has lasted from here
 };
 
 // What state.status says an earlier process was never answered: a value that we do not know may

@@ -37,7 +37,7 @@ bool Drift::given_up() const {
         states_, [](const auto& entry) { return entry.second.finding == Finding::given_up; });
 }
 
-void Drift::begin_anew() {
+void Drift::begin_again() {
     for (auto& [field, state] : states_)
         state = {.pushed_at = state.pushed_at};
 }

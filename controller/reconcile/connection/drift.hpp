@@ -37,7 +37,7 @@ class Drift {
     [[nodiscard]] bool given_up() const;
 
     // The spec is another, or somebody asks for a reconcile: corrections may be tried again.
-    void begin_anew();
+    void begin_again();
 
   private:
     struct State {

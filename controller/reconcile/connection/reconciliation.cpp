@@ -26,7 +26,7 @@ Reconciliation::Reconciliation(ConnectionReconciler& owner, Object object,
 asio::awaitable<Outcome> Reconciliation::run() {
     if (state_.generation != object_->meta.generation) {
         state_.lookup_since.reset();
-        state_.drift.begin_anew();
+        state_.drift.begin_again();
     }
     if (auto end = find_instance())
         co_return *end;
@@ -39,7 +39,7 @@ asio::awaitable<Outcome> Reconciliation::run() {
     if (held_.contains(Field::credential)) {
         co_await examine_credential();
         if (overtaken())
-            co_return begin_anew();
+            co_return begin_again();
     }
     examine_settings();
     judge_drift();
@@ -56,7 +56,7 @@ asio::awaitable<Outcome> Reconciliation::run() {
     if (pending_.contains(Field::credential)) {
         co_await prepare_credential();
         if (overtaken())
-            co_return begin_anew();
+            co_return begin_again();
     }
     const Choice choice = choose(pending_, digests_, state_.refusals);
     choice_ = choice.send;
@@ -79,7 +79,7 @@ void Reconciliation::note_request() {
         return;
     state_.requested_at = services_.runtime.now();
     state_.lookup_since.reset();
-    state_.drift.begin_anew();
+    state_.drift.begin_again();
     request_list(*state_.requested_at, work::RequestClass::lookup);
 }
 
@@ -115,7 +115,7 @@ bool Reconciliation::overtaken() {
            });
 }
 
-Outcome Reconciliation::begin_anew() const {
+Outcome Reconciliation::begin_again() const {
     Outcome again = transient("the object changed meanwhile; looking again");
     again.requeue_at = services_.runtime.now();
     return again;

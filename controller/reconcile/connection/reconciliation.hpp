@@ -44,14 +44,14 @@ class Reconciliation {
     // instance is gone.
     [[nodiscard]] bool find_instance_state();
     [[nodiscard]] bool overtaken();
-    [[nodiscard]] Outcome begin_anew() const;
+    [[nodiscard]] Outcome begin_again() const;
     void note_request();
     // Where: instance, rights, target, claims.
     Step find_instance();
     [[nodiscard]] Outcome instance_not_ready() const;
     Step find_target();
     void find_holdings();
-    // What Omni's list tells (attempt_listing.cpp).
+    // What Omni's list shows (reconciliation_directory.cpp).
     Step resolve_name();
     void request_list(rt::TimePoint since, work::RequestClass request_class);
     Step look_up_connection();
@@ -82,7 +82,7 @@ class Reconciliation {
     omni::Update make_update(const FieldSet& fields);
     // What a dry run does in its place.
     Outcome report_dry_run();
-    // What its answer means (attempt_answer.cpp).
+    // What its answer means (reconciliation_answer.cpp).
     bool counts_as_applied(omni::Field field);
     void record_applied(omni::Field field, const std::string& now_text);
     void announce_accepted(omni::Field field);

@@ -158,7 +158,7 @@ Outcome Reconciliation::all_accepted() {
     if (find_instance_state())
         return conclude();
     nothing_waits();
-    return begin_anew();
+    return begin_again();
 }
 
 // The server may ask for more patience than our own.

@@ -99,7 +99,7 @@ asio::awaitable<Outcome> Reconciliation::push() {
     const ObjectKey key = object_->meta.key;
     const auto client = instance_state_->client;
     if (client->host != target_.host) // nothing may go where the plan did not mean it to
-        throw std::logic_error("the session is not the target's");
+        throw std::logic_error("the client is not the target's");
     if (!owner_.in_flight_.enter(target_, key))
         co_return transient("another field of the connection is being sent");
     const InFlightPass pass(owner_, target_);

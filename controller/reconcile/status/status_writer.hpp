@@ -21,7 +21,7 @@ Announced announced_in(const std::vector<kube::Condition>& conditions);
 
 class StatusWriter {
   public:
-    // `again_at` brings a key back to be reconciled, which ends in another write().
+    // `requeue_at` brings a key back to be reconciled, which ends in another write().
     StatusWriter(const Services& services, const kube::Resource& resource, std::string kind,
                  std::function<void(const ObjectKey&, rt::TimePoint)> requeue_at)
         : services_(services), resource_(resource), kind_(std::move(kind)),

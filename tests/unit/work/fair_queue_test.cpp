@@ -18,7 +18,7 @@ struct QueueOfTenants {
         queue.put({.key = key, .flow = flow, .request_class = request_class}, rt::TimePoint{});
     }
 
-    // All who wait with this errand, in their turn.
+    // All who wait with this class, in their turn.
     std::string drain(RequestClass request_class = RequestClass::rotation) {
         std::string out;
         while (const auto* next = queue.next(request_class))
@@ -48,7 +48,7 @@ TEST_CASE_FIXTURE(QueueOfTenants,
     CHECK(drain() == "xzb");
 }
 
-TEST_CASE_FIXTURE(QueueOfTenants, "who asks again keeps the place, also with another errand") {
+TEST_CASE_FIXTURE(QueueOfTenants, "who asks again keeps the place, also with another class") {
     put("one", "a", RequestClass::settings);
     put("one", "b");
     put("one", "a");

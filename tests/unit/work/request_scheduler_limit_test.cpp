@@ -1,4 +1,4 @@
-// The gate against the limits that Omni may have, and beside another client of the same key.
+// The scheduler against the limits that Omni may have, and beside another client of the same key.
 #include "rate.hpp"
 #include "rt/task_group.hpp"
 #include "support/sim_runtime.hpp"

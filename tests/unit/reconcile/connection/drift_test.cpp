@@ -51,7 +51,7 @@ TEST_CASE("corrections that do not last are given up, until somebody asks for mo
     CHECK(drift.given_up());
     CHECK_FALSE(drift.corrects(Field::base_role));
     CHECK(drift.judge(Field::base_role, true, start + 3h).finding == Finding::given_up);
-    drift.begin_anew();
+    drift.begin_again();
     CHECK_FALSE(drift.given_up());
     correct(drift, Field::base_role, start + 4h);
 }
