@@ -148,9 +148,20 @@ asio::awaitable<Seen> Watch::next(rt::Duration limit) {
 }
 
 asio::awaitable<void> Watch::expect(std::vector<std::string> wanted, Where where) {
+    co_await expect(std::move(wanted), Bookmarks::are_events, where);
+}
+
+asio::awaitable<void> Watch::expect_changes(std::vector<std::string> wanted, Where where) {
+    co_await expect(std::move(wanted), Bookmarks::passed_over, where);
+}
+
+asio::awaitable<void> Watch::expect(std::vector<std::string> wanted, Bookmarks bookmarks,
+                                    Where where) {
     std::vector<std::string> found;
     while (found.size() < wanted.size()) {
         const Seen seen = co_await next();
+        if (bookmarks == Bookmarks::passed_over && seen.type == "BOOKMARK")
+            continue;
         found.push_back(seen.str());
         if (seen.type.empty())
             break;

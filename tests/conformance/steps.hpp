@@ -63,8 +63,15 @@ class Watch {
 
     // The next events, "ADDED a" and the like.
     asio::awaitable<void> expect(std::vector<std::string> wanted, Where where = Where::current());
+    // The same where bookmarks are asked for: a server sends them whenever it likes, so that they
+    // are passed over.
+    asio::awaitable<void> expect_changes(std::vector<std::string> wanted,
+                                         Where where = Where::current());
 
   private:
+    enum class Bookmarks { are_events, passed_over };
+    asio::awaitable<void> expect(std::vector<std::string> wanted, Bookmarks bookmarks, Where where);
+
     rt::Runtime* runtime_;
     std::unique_ptr<http::ResponseStream> stream_;
     std::string bytes_;

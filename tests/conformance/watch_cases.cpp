@@ -159,7 +159,7 @@ awaitable<void> initial_events(Server& server, std::string ns) {
     check(!end.version.empty(), "its version");
     co_await create(server, secrets, ns, secret("c", "MQ=="));
     co_await remove(server, secrets, ns, "a");
-    co_await watch.expect({"ADDED c", "DELETED a"});
+    co_await watch.expect_changes({"ADDED c", "DELETED a"});
     auto resumed = co_await Watch::open(server, secrets, ns, "resourceVersion=" + end.version);
     co_await resumed.expect({"ADDED c", "DELETED a"});
 }
