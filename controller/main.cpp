@@ -4,6 +4,7 @@
 #include "net/proxy.hpp"
 #include "operator.hpp"
 #include "ops/http_server.hpp"
+#include "ops/log_output.hpp"
 #include "options.hpp"
 #include "rt/system_runtime.hpp"
 #include "version.hpp"
@@ -11,11 +12,11 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sys/prctl.h>
@@ -36,6 +37,9 @@ std::optional<std::string> environment_variable(const std::string& name) {
 }
 
 Result<SecretBytes> read_file(const std::string& path) {
+    // One opens, and then cannot be read.
+    if (std::error_code unknown; std::filesystem::is_directory(path, unknown))
+        return make_error(ErrorClass::invalid, std::generic_category().message(EISDIR));
     errno = 0;
     std::ifstream file(path, std::ios::binary);
     if (!file)
@@ -49,7 +53,8 @@ Result<SecretBytes> read_file(const std::string& path) {
         bytes.append({chunk, static_cast<std::size_t>(file.gcount())});
     wipe(chunk, sizeof chunk);
     if (file.bad())
-        return make_error(ErrorClass::invalid, "read error");
+        return make_error(ErrorClass::invalid,
+                          std::generic_category().message(errno == 0 ? EIO : errno));
     return bytes;
 }
 
@@ -66,13 +71,36 @@ std::string host_name() {
     return name;
 }
 
+ops::LogOutput& standard_error() {
+    static ops::LogOutput output(STDERR_FILENO);
+    return output;
+}
+
+// For people, beside the log.
+void complain(const std::string& message) {
+    standard_error().write(message + "\n");
+}
+
+// Where one of the standard streams is closed, the next file or socket to be opened would take its
+// place, and get the log. A reader of the log that goes away does not end the process.
+void secure_standard_streams() {
+    while (true) {
+        const int descriptor = open("/dev/null", O_RDWR);
+        if (descriptor > STDERR_FILENO)
+            close(descriptor);
+        if (descriptor < 0 || descriptor > STDERR_FILENO)
+            break;
+    }
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
 void configure_log(const Options& options) {
     log::configure({.level = options.log_level,
                     .format = options.log_format,
                     .clock = [] { return std::chrono::system_clock::now(); },
                     .sink =
                         [](std::string_view line) {
-                            std::fwrite(line.data(), 1, line.size(), stderr);
+                            standard_error().write(line);
                         }});
 }
 
@@ -98,7 +126,7 @@ class Pages {
             return health_page(op_.liveness_trouble());
         };
         health_pages["/readyz"] = [this] {
-            return health_page(op_.readiness_trouble());
+            return op_.readiness();
         };
         auto started = start(metrics_server_, std::move(metrics_pages),
                              options.metrics_bind_address, "metrics");
@@ -136,17 +164,18 @@ class Pages {
     std::unique_ptr<ops::HttpServer> health_server_;
 };
 
-asio::awaitable<void> tidy_heap(rt::Runtime& runtime) {
+asio::awaitable<void> keep_house(rt::Runtime& runtime) {
     for (;;) {
         co_await runtime.sleep(std::chrono::minutes(1));
         return_free_memory();
+        standard_error().flush();
     }
 }
 
 asio::awaitable<int> run_until_signal(asio::io_context& context, rt::Runtime& runtime,
                                       const Options& options, Pages& pages, Operator& op) {
     if (auto served = pages.serve(options); !served) {
-        std::cerr << served.error().message << '\n';
+        complain(served.error().message);
         co_await pages.close();
         co_return 1;
     }
@@ -156,14 +185,14 @@ asio::awaitable<int> run_until_signal(asio::io_context& context, rt::Runtime& ru
             op.stop();
     });
     rt::TaskGroup aside(runtime);
-    aside.spawn(tidy_heap(runtime));
+    aside.spawn(keep_house(runtime));
     const int code = co_await op.run();
     aside.cancel();
     co_await aside.join();
     signals.cancel();
     co_await pages.close();
     if (!op.failure().empty())
-        std::cerr << op.failure() << '\n';
+        complain(op.failure());
     co_return code;
 }
 
@@ -173,16 +202,16 @@ int run_operator(const Options& options) {
         {.kubeconfig = options.kubeconfig, .context = options.context}, environment);
     auto hosts = reconcile::AllowedHosts::parse(options.allowed_hosts);
     if (!hosts) {
-        std::cerr << hosts.error().message << '\n';
+        complain(hosts.error().message);
         return 2;
     }
     if (!config) {
-        std::cerr << config.error().message << '\n';
+        complain(config.error().message);
         return 1;
     }
     auto proxies = net::ProxyPolicy::from_environment(environment_variable);
     if (!proxies) {
-        std::cerr << proxies.error().message << '\n';
+        complain(proxies.error().message);
         return 1;
     }
     // As in client-go, a kubeconfig's proxy-url wins.
@@ -211,14 +240,16 @@ int run_operator(const Options& options) {
             metrics.kube_request(code, method, api_host, ops::Seconds(took));
         });
     if (!client) {
-        std::cerr << client.error().message << '\n';
+        complain(client.error().message);
         return 1;
     }
-    asio::thread_pool offload(1);
-    Operator op(runtime, std::move(*client), metrics, offload, std::move(settings),
+    Operator op(runtime, std::move(*client), metrics, std::move(settings),
                 {.host_name = host_name(),
                  .leader_elect = options.leader_elect && !options.dry_run,
-                 .leader_election_id = options.leader_election_id});
+                 .leader_election_id = options.leader_election_id,
+                 .lease_times = {.duration = options.lease_duration,
+                                 .renew_deadline = options.renew_deadline,
+                                 .retry_period = options.retry_period}});
     Pages pages(runtime, op, metrics);
     log::info("starting", {{"version", version}, {"commit", commit}, {"config", source}});
     if (options.dry_run)
@@ -227,12 +258,15 @@ int run_operator(const Options& options) {
     metrics.on_scrape([&op] { return op.snapshot(); });
     int code = 1;
     asio::co_spawn(context, run_until_signal(context, runtime, options, pages, op),
-                   [&code](const std::exception_ptr& failure, int result) {
+                   [&code, &context](const std::exception_ptr& failure, int result) {
                        if (failure)
                            std::rethrow_exception(failure);
                        code = result;
+                       context.stop(); // idle connections are still watched
                    });
     context.run();
+    if (runtime.busy_aside()) // the result is not needed any more, and may take seconds
+        std::_Exit(code);
     return code;
 }
 
@@ -241,7 +275,8 @@ int run_operator(const Options& options) {
 int main(int argc, char** argv) {
     use_wiping_heap();
     forbid_core_dumps();
-    auto parsed = parse_options(argc, argv);
+    secure_standard_streams();
+    auto parsed = parse_options(argc, argv, environment_variable);
     if (const auto* exit = std::get_if<Exit>(&parsed)) {
         (exit->code == 0 ? std::cout : std::cerr) << exit->text;
         return exit->code;

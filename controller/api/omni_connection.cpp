@@ -1,6 +1,19 @@
 #include "api/omni_connection.hpp"
 
 namespace oco::api {
+
+std::string_view name_in_status(omni::Field field) {
+    switch (field) {
+    case omni::Field::credential:
+        return "credential";
+    case omni::Field::base_role:
+        return "baseRole";
+    case omni::Field::environment_user_attribute:
+        return "environmentUserAttribute";
+    }
+    return {};
+}
+
 namespace {
 
 using omni::CredentialKind;
@@ -46,9 +59,12 @@ EnvironmentUserAttribute decode_attribute(const json::Value& value) {
         return out;
     }
     out.attribute_name = json::string_at(value, "attributeName");
-    if (const auto* list = json::find(value, "defaultValues"); list && list->IsArray())
+    if (const auto* list = json::find(value, "defaultValues"); list && list->IsArray()) {
+        Texts::List values;
         for (const auto& item : list->GetArray())
-            out.default_values.emplace_back(json::text_of(item));
+            values.emplace_back(json::text_of(item));
+        out.default_values = std::move(values);
+    }
     return out;
 }
 
@@ -66,6 +82,11 @@ void decode_requests(const json::Value& object, OmniConnection& out) {
         out.force_requested_at = flux_force;
 }
 
+// A token in the status; one of an operator that kept them whole may be longer.
+std::string token_at(const json::Value& status, std::string_view name) {
+    return kube::bounded_token(json::string_at(status, name));
+}
+
 Applied decode_applied(const json::Value& applied) {
     Applied out;
     out.target = {.host = std::string(json::string_at(applied, {"target", "host"})),
@@ -77,7 +98,7 @@ Applied decode_applied(const json::Value& applied) {
             .secret_key = std::string(json::string_at(*c, "secretKey")),
             .secret_uid = std::string(json::string_at(*c, "secretUID")),
             .secret_resource_version = std::string(json::string_at(*c, "secretResourceVersion")),
-            .rotation_id = std::string(json::string_at(*c, "rotationID")),
+            .rotation_id = token_at(*c, "rotationID"),
             .digest = std::string(json::string_at(*c, "digest")),
             .key_id = std::string(json::string_at(*c, "keyID")),
             .pushed_at = std::string(json::string_at(*c, "pushedAt"))};
@@ -99,7 +120,7 @@ std::set<omni::Field> decode_fields(const json::Value* list) {
     for (const auto& item : list->GetArray())
         for (const Field field :
              {Field::credential, Field::base_role, Field::environment_user_attribute})
-            if (json::text_of(item) == omni::name(field))
+            if (json::text_of(item) == name_in_status(field))
                 out.insert(field);
     return out;
 }
@@ -108,9 +129,10 @@ OmniConnection::Status decode_status(const json::Value& status) {
     OmniConnection::Status out;
     out.observed_generation = json::int_at(status, "observedGeneration").value_or(-1);
     out.conditions = kube::decode_conditions(status);
-    out.last_handled_reconcile_at = json::string_at(status, "lastHandledReconcileAt");
-    out.last_handled_force_at = json::string_at(status, "lastHandledForceAt");
+    out.last_handled_reconcile_at = token_at(status, "lastHandledReconcileAt");
+    out.last_handled_force_at = token_at(status, "lastHandledForceAt");
     out.connection_id = json::string_at(status, "connectionID");
+    out.resolved_from = json::string_at(status, "resolvedFrom");
     out.dialect = json::string_at(status, "dialect");
     out.next_attempt_time = json::string_at(status, "nextAttemptTime");
     out.failures = json::int_at(status, "failures").value_or(0);
@@ -205,6 +227,36 @@ OmniConnection OmniConnection::decode(const json::Value& object) {
     return out;
 }
 
+OmniConnection::Status OmniConnection::complete_status() {
+    const std::string time = "2026-01-01T00:00:00Z";
+    return {.observed_generation = 1,
+            .conditions = {kube::complete_condition()},
+            .last_handled_reconcile_at = "token",
+            .last_handled_force_at = "token",
+            .connection_id = "id",
+            .resolved_from = "instance/name",
+            .dialect = "postgres",
+            .next_attempt_time = time,
+            .failures = 1,
+            .last_push_time = time,
+            .applied = {.target = {.host = "host", .connection_id = "id"},
+                        .credential = AppliedCredential{.secret_name = "name",
+                                                        .secret_key = "key",
+                                                        .secret_uid = "uid",
+                                                        .secret_resource_version = "1",
+                                                        .rotation_id = "id",
+                                                        .digest = "digest",
+                                                        .key_id = "id",
+                                                        .pushed_at = time},
+                        .base_role = AppliedBaseRole{.value = "VIEWER", .pushed_at = time},
+                        .environment_user_attribute =
+                            AppliedEnvironmentUserAttribute{
+                                .value = {.attribute_name = "name", .default_values = {"value"}},
+                                .pushed_at = time}},
+            .unanswered = {omni::Field::credential},
+            .rejected = Rejected{.generation = 1, .digest = "digest"}};
+}
+
 void encode(json::Writer& writer, const OmniConnection::Status& status) {
     writer.begin_object();
     writer.member("observedGeneration", status.observed_generation);
@@ -212,6 +264,7 @@ void encode(json::Writer& writer, const OmniConnection::Status& status) {
     writer.member_or_null("lastHandledReconcileAt", status.last_handled_reconcile_at);
     writer.member_or_null("lastHandledForceAt", status.last_handled_force_at);
     writer.member_or_null("connectionID", status.connection_id);
+    writer.member_or_null("resolvedFrom", status.resolved_from);
     writer.member_or_null("dialect", status.dialect);
     writer.member_or_null("nextAttemptTime", status.next_attempt_time);
     if (status.failures != 0)
@@ -226,7 +279,7 @@ void encode(json::Writer& writer, const OmniConnection::Status& status) {
     } else {
         writer.begin_array();
         for (const omni::Field field : status.unanswered)
-            writer.value(omni::name(field));
+            writer.value(name_in_status(field));
         writer.end_array();
     }
     if (status.rejected)

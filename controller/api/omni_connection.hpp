@@ -91,12 +91,13 @@ struct OmniConnection {
         std::string last_handled_reconcile_at;
         std::string last_handled_force_at;
         std::string connection_id;
+        std::string resolved_from; // the OmniInstance and the name; empty: from no name
         std::string dialect;
         std::string next_attempt_time;
         std::int64_t failures = 0;
         std::string last_push_time;
         Applied applied;
-        // Sent, and never answered: what Omni holds of these is not known, and may still change.
+        // Sent without a response: what Omni holds for these is unknown, and may still change.
         std::set<omni::Field> unanswered;
         std::optional<Rejected> rejected;
 
@@ -104,7 +105,13 @@ struct OmniConnection {
     } status;
 
     static OmniConnection decode(const json::Value& object);
+
+    // With everything that one can say.
+    static Status complete_status();
 };
+
+// A field as the status names it: as the spec does.
+std::string_view name_in_status(omni::Field field);
 
 // For a JSON merge patch: what is absent is null.
 void encode(json::Writer& writer, const OmniConnection::Status& status);

@@ -82,6 +82,10 @@ OmniInstance OmniInstance::decode(const json::Value& object) {
     return out;
 }
 
+OmniInstance::Status OmniInstance::complete_status() {
+    return {.observed_generation = 1, .conditions = {kube::complete_condition()}, .connections = 1};
+}
+
 void encode(json::Writer& writer, const OmniInstance::Status& status) {
     writer.begin_object();
     writer.member("observedGeneration", status.observed_generation);

@@ -56,6 +56,9 @@ struct OmniInstance {
     } status;
 
     static OmniInstance decode(const json::Value& object);
+
+    // With everything that one can say.
+    static Status complete_status();
 };
 
 void encode(json::Writer& writer, const OmniInstance::Status& status);

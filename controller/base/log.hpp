@@ -1,4 +1,4 @@
-// Structured log lines. Values are names, numbers and cleaned texts; never credentials.
+// Structured log lines. Values are names, numbers and sanitized texts; never credentials.
 #pragma once
 
 #include "base/time.hpp"
@@ -15,7 +15,7 @@ namespace oco::log {
 enum class Level { trace, debug, info, warn, error };
 enum class Format { json, text };
 
-// What a field holds. Numbers and flags stand bare in JSON, all else is quoted.
+// The value of a field. In JSON, numbers and flags are not quoted, everything else is.
 class Value {
   public:
     Value(std::string text) : text_(std::move(text)) {}

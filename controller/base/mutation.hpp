@@ -1,5 +1,5 @@
-// Points at which a test build can be told to do the wrong thing, so that the simulation can show
-// that it would notice. In what is shipped, mutated() is the constant false.
+// Points at which a test build can be made to do the wrong thing, so that the simulation can show
+// that it would detect it. In release builds, mutated() is the constant false.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,5 @@
-// Result<T>: a value, or the Error that took its place. Expected failures travel this way;
-// exceptions stop at the borders to third-party code.
+// Result<T>: a value, or an Error instead. Expected failures are returned this way; exceptions stop
+// at the border to third-party code.
 #pragma once
 
 #include "base/error.hpp"

@@ -1,4 +1,4 @@
-// Text that people will read: short, printable, and free of what was sent.
+// Text for people to read: short, printable, and free of credentials that were sent.
 #pragma once
 
 #include <string>

@@ -2,6 +2,8 @@
 
 #include "rt/deadline.hpp"
 
+#include <iterator>
+
 namespace oco::http {
 namespace {
 
@@ -141,6 +143,7 @@ asio::awaitable<Result<Client::Connection>> Client::take_connection() {
     while (!idle_.empty()) {
         Idle candidate = std::move(idle_.back());
         idle_.pop_back();
+        candidate.stream->unwatch();
         const bool fresh = runtime_.now() - candidate.since < options_.idle_timeout;
         if (fresh && candidate.stream->idle_and_open())
             co_return Connection{std::move(candidate.stream), Origin::pooled, generation_};
@@ -152,6 +155,7 @@ void Client::give_back(Connection connection) {
     if (connection.generation != generation_)
         return;
     idle_.push_back({std::move(connection.stream), runtime_.now()});
+    idle_.back().stream->watch_idle([this, entry = std::prev(idle_.end())] { idle_.erase(entry); });
     if (idle_.size() > options_.max_idle)
         idle_.pop_front();
 }

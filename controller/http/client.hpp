@@ -15,12 +15,12 @@ struct ClientOptions {
     std::size_t max_idle = 4;
     rt::Duration idle_timeout = std::chrono::seconds(50); // below what servers commonly have (60 s)
     std::size_t body_limit = std::size_t{64} << 20;       // bytes of one answer
-    // A GET that meets a connection which the server closed while it was idle. Where requests are
-    // counted, each has to be sent by itself.
+    // For a GET on a connection that the server closed while it was idle. Where requests are
+    // counted, the caller has to send each one itself.
     enum class StaleGet { send_again, fail } stale_get = StaleGet::send_again;
 };
 
-// An answer whose body is read as it comes. Dropping it closes its connection.
+// A response whose body is read as it arrives. Destroying it closes its connection.
 class ResponseStream {
   public:
     ResponseStream(std::unique_ptr<rt::Stream> stream, ResponseParser parser);
@@ -30,7 +30,7 @@ class ResponseStream {
     // The next bytes of the body; empty at its orderly end. No deadline of its own.
     asio::awaitable<Result<SecretBytes>> read();
 
-    // A read that is under way ends with an error.
+    // A pending read ends with an error.
     void close() noexcept { stream_->close(); }
 
   private:
@@ -42,9 +42,13 @@ class ResponseStream {
 class Client {
   public:
     Client(rt::Runtime& runtime, rt::Endpoint endpoint, ClientOptions options);
+    Client(const Client&) = delete; // its idle connections know it
+    Client& operator=(const Client&) = delete;
+    ~Client() = default;
 
-    // One request, one whole answer (of any status), within `deadline` in all. The error's `sent`
-    // says whether a byte of the request may have left. Nothing is repeated but, by option, a GET.
+    // One request, one complete response (of any status), within `deadline` in all. The error's
+    // `sent` says whether a byte of the request may have left. Nothing is retried except, by
+    // option, a GET.
     asio::awaitable<Result<Response>> send(Request request, rt::Duration deadline);
 
     // The head within `deadline`, the body by the caller.

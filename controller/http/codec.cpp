@@ -48,7 +48,15 @@ struct SecretBody {
 };
 
 Error malformed(const error_code& ec) {
+    if (ec == beast_http::error::body_limit)
+        return make_error(ErrorClass::too_large, "the response is too large");
     return make_error(ErrorClass::unavailable, "malformed HTTP answer: " + ec.message());
+}
+
+// Beast 1.81 asserts that the head of the last chunk, once it has seen it, comes again with at
+// least five bytes. That of an empty body has three, and what follows may come later.
+bool is_short_last_chunk(std::string_view held) {
+    return held.size() < 5 && held.starts_with('0') && held.find("\r\n") != std::string_view::npos;
 }
 
 void append_header(SecretBytes& out, std::string_view name, std::string_view value) {
@@ -152,10 +160,10 @@ Result<void> ResponseParser::Impl::check_encoding() {
         return {};
     if (accepted != Encoding::gzip)
         return make_error(ErrorClass::unavailable,
-                          "the answer has a Content-Encoding that was not asked for");
+                          "the response has a Content-Encoding that was not requested");
     if (encoding != "gzip" && encoding != "x-gzip")
         return make_error(ErrorClass::unavailable,
-                          "the answer has another Content-Encoding than gzip");
+                          "the response has a Content-Encoding other than gzip");
     inflater.emplace(body_limit);
     return {};
 }
@@ -165,12 +173,12 @@ Result<void> ResponseParser::Impl::advance() {
         return {};
     const int status = static_cast<int>(parser->get().result_int());
     if (status < 100)
-        return make_error(ErrorClass::unavailable, "malformed HTTP answer: no such status");
+        return make_error(ErrorClass::unavailable, "malformed HTTP response: invalid status");
     if (status == 101)
-        return make_error(ErrorClass::unavailable, "the answer changes to another protocol");
+        return make_error(ErrorClass::unavailable, "the response switches to another protocol");
     if (status < 200) {
         if (++interim_answers > max_interim_answers)
-            return make_error(ErrorClass::unavailable, "too many interim answers");
+            return make_error(ErrorClass::unavailable, "too many interim responses");
         begin();
         return {};
     }
@@ -183,7 +191,7 @@ Result<void> ResponseParser::Impl::advance() {
     if (auto fed = inflater->feed(packed.expose(), unpacked); !fed)
         return fed;
     if (parser->is_done() && !inflater->complete())
-        return make_error(ErrorClass::unavailable, "the compressed answer was cut short");
+        return make_error(ErrorClass::unavailable, "the compressed response was cut short");
     return {};
 }
 
@@ -196,10 +204,13 @@ ResponseParser::ResponseParser(ResponseParser&&) noexcept = default;
 Result<void> ResponseParser::feed(std::string_view bytes) {
     auto& parser = impl_->parser;
     SecretBytes& held = impl_->held;
+    const bool again = !held.empty(); // what comes first was shown to Beast before
     held.append(bytes);
+    if (again && is_short_last_chunk(held.expose()))
+        return {};
     while (!held.empty()) {
         if (parser->is_done())
-            return make_error(ErrorClass::unavailable, "bytes after the end of the answer");
+            return make_error(ErrorClass::unavailable, "unexpected bytes after the response");
         error_code ec;
         const auto all = held.expose();
         const std::size_t used = parser->put(boost::asio::buffer(all.data(), all.size()), ec);
@@ -224,9 +235,9 @@ Result<void> ResponseParser::finish() {
     if (parser.is_header_done())
         parser.put_eof(ec);
     if (ec || !parser.is_done())
-        return make_error(ErrorClass::unavailable, parser.got_some()
-                                                       ? "the answer was cut short"
-                                                       : "the connection was closed unanswered");
+        return make_error(ErrorClass::unavailable,
+                          parser.got_some() ? "the response was cut short"
+                                            : "the connection was closed without a response");
     return impl_->advance();
 }
 

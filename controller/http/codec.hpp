@@ -1,4 +1,4 @@
-// HTTP/1.1 on the wire, without any I/O: bytes out for a request, bytes in for an answer.
+// HTTP/1.1 on the wire, without any I/O: bytes out for a request, bytes in for a response.
 #pragma once
 
 #include "base/result.hpp"
@@ -12,17 +12,17 @@ namespace oco::http {
 SecretBytes serialize(const Request& request, std::string_view authority,
                       std::string_view user_agent);
 
-// Reads one answer from bytes as they come. Chunked bodies are put together, gzip is unpacked, and
-// interim answers (100, 103) are skipped.
+// Parses one response from bytes as they arrive. Chunked bodies are joined, gzip is decompressed,
+// and interim responses (100, 103) are skipped.
 class ResponseParser {
   public:
-    // `body_limit` in bytes, packed and unpacked; 0: none (a watch, whose body the caller takes
-    // away as it comes). `accepted` is what the request asked for.
+    // `body_limit` in bytes, compressed and decompressed; 0: none (a watch, whose body the caller
+    // takes as it arrives). `accepted` is what the request asked for.
     explicit ResponseParser(std::size_t body_limit, Encoding accepted = Encoding::identity);
     ~ResponseParser();
     ResponseParser(ResponseParser&&) noexcept;
 
-    // Takes the bytes; those of a next message (never asked for) are an error.
+    // Takes the bytes; bytes after the response (nothing more was requested) are an error.
     Result<void> feed(std::string_view bytes);
     // The peer closed: the end of a body without a length, or an error.
     Result<void> finish();
@@ -30,7 +30,7 @@ class ResponseParser {
     [[nodiscard]] bool head_done() const;
     [[nodiscard]] bool done() const;
     [[nodiscard]] ResponseHead head() const;
-    // What has come of the body since the last call.
+    // The part of the body that has arrived since the last call.
     SecretBytes take_body();
 
   private:

@@ -69,7 +69,7 @@ Result<void> Inflater::feed(std::string_view bytes, SecretBytes& out) {
     if (bytes.empty())
         return {};
     if (progress == State::Progress::all)
-        return failure("bytes after the end of the compressed answer");
+        return failure("unexpected bytes after the compressed response");
     progress = State::Progress::some;
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data())); // read only
     stream.avail_in = static_cast<uInt>(bytes.size());
@@ -79,16 +79,16 @@ Result<void> Inflater::feed(std::string_view bytes, SecretBytes& out) {
         // What was flushed comes out at once, so that a watch's events are not held back.
         const int result = inflate(&stream, Z_SYNC_FLUSH);
         if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
-            return failure("the compressed answer is damaged");
+            return failure("the compressed response is corrupt");
         const std::size_t size = chunk.size() - stream.avail_out;
         total += size;
         if (limit != 0 && total > limit)
-            return failure("the answer is too large once it is unpacked");
+            return make_error(ErrorClass::too_large, "the decompressed response is too large");
         out.append({chunk.data(), size});
         if (result == Z_STREAM_END) {
             progress = State::Progress::all;
             return stream.avail_in == 0 ? Result<void>()
-                                        : failure("bytes after the end of the compressed answer");
+                                        : failure("unexpected bytes after the compressed response");
         }
     } while (stream.avail_in != 0 || stream.avail_out == 0);
     return {};

@@ -1,4 +1,4 @@
-// gzip (RFC 1952), as it comes, into memory that is wiped.
+// Decompresses gzip (RFC 1952), as it arrives, into memory that is wiped.
 #pragma once
 
 #include "base/result.hpp"
@@ -16,10 +16,10 @@ class Inflater {
     explicit Inflater(std::size_t limit);
     ~Inflater();
 
-    // Appends all that `bytes` yields so far. Errors: not gzip, damaged, beyond the limit, or
-    // bytes after the end.
+    // Appends all that `bytes` yields so far. Errors: not gzip, corrupt, beyond the limit, or bytes
+    // after the end.
     Result<void> feed(std::string_view bytes, SecretBytes& out);
-    // Whether all of it has come; also true if nothing has.
+    // Whether all of it has arrived; also true if nothing has.
     [[nodiscard]] bool complete() const;
 
   private:

@@ -1,4 +1,4 @@
-// HTTP requests and answers as the clients see them.
+// HTTP requests and responses as the clients see them.
 #pragma once
 
 #include "base/secret_bytes.hpp"
@@ -12,18 +12,18 @@ namespace oco::http {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-// How an answer's body may be encoded. An encoding that was not asked for is an error.
+// How a response's body may be encoded. An encoding that was not requested is an error.
 enum class Encoding { identity, gzip };
 
 struct Request {
     std::string method = "GET";
     std::string target = "/"; // path and query, percent-encoded
-    Headers headers;          // beside Host, Authorization, Content-Length, Accept-Encoding and
+    Headers headers;          // besides Host, Authorization, Content-Length, Accept-Encoding and
                               // User-Agent
     SecretBytes bearer;       // empty: no Authorization
     SecretBytes body;
-    // What is asked for is unpacked. Not for answers with a credential in them: their size would
-    // tell of it.
+    // What is requested is decompressed. Not for responses that hold a credential: their size would
+    // reveal something about it.
     Encoding accept_encoding = Encoding::identity;
 };
 

@@ -10,6 +10,7 @@ namespace {
 constexpr int max_pauses = 3;
 constexpr rt::Duration longest_pause = std::chrono::seconds(10);
 constexpr std::chrono::seconds default_pause{1};
+constexpr std::size_t max_path_shown = 200;
 constexpr std::size_t max_refusal_bytes = std::size_t{64} << 10;
 
 std::string_view accept_header(Accept accept) {
@@ -49,8 +50,8 @@ ErrorClass class_of(int status) {
     }
 }
 
-// Of Secrets nothing is asked for compressed: not their values, whose size would tell of them, nor
-// their metadata, since an annotation of kubectl's may hold a whole Secret.
+// Nothing about Secrets is requested compressed: neither their values, whose size would reveal
+// something, nor their metadata, because an annotation of kubectl's may hold a whole Secret.
 bool names_secrets(std::string_view target) {
     const std::string path = std::string(target.substr(0, target.find('?'))) + "/";
     return path.starts_with("/api/v1/") && path.find("/secrets/") != std::string::npos;
@@ -79,6 +80,14 @@ std::string status_patch(const ObjectMeta& meta, json::Value& members) {
         .member("path", "/metadata/uid")
         .member("value", meta.uid)
         .end_object();
+    if (!meta.has_status)
+        out.begin_object()
+            .member("op", "add")
+            .member("path", "/status")
+            .field("value")
+            .begin_object()
+            .end_object()
+            .end_object();
     for (auto& member : members.GetObject()) {
         drop_nulls(member.value);
         out.begin_object()
@@ -103,13 +112,40 @@ asio::awaitable<Result<void>> read_rest(http::ResponseStream& stream, SecretByte
     co_return Result<void>();
 }
 
+// A 401 is about who asks and not about rights, and the server's text ("Unauthorized") does not say
+// so.
+std::string not_accepted(const ClientConfig& config) {
+    const bool has_token = !config.token.empty() || !config.token_file.empty();
+    if (!has_token && config.client_certificate_pem.empty())
+        return "the API server lets nobody in without credentials (401 Unauthorized), and none are "
+               "configured: give the kubeconfig's user a token or a client certificate";
+    const std::string what = has_token ? "token" : "client certificate";
+    const std::string& file = has_token ? config.token_file : config.client_certificate_file;
+    return "the API server does not accept the operator's " + what +
+           " (401 Unauthorized): it has expired, was revoked, or belongs to another cluster; put a "
+           "valid one into " +
+           (file.empty() ? "the kubeconfig" : printable(file, max_path_shown));
+}
+
 // The answer to a watch that was refused, with as much of its body as comes: it says why.
-asio::awaitable<http::Response> refusal(rt::Runtime& runtime, http::ResponseStream& stream,
-                                        rt::TimePoint deadline) {
+asio::awaitable<http::Response> whole_answer(rt::Runtime& runtime, http::ResponseStream& stream,
+                                             rt::TimePoint deadline) {
     http::Response answer;
     static_cast<http::ResponseHead&>(answer) = stream.head();
     co_await rt::with_deadline(runtime, deadline - runtime.now(), read_rest(stream, answer.body));
     co_return answer;
+}
+
+// A proxy's or a portal's page is an answer too, but not the API server's.
+Result<json::Document> body_of(std::string_view what, const http::Response& response) {
+    auto document = json::parse(response.body.expose());
+    if (document)
+        return document;
+    return Error{.kind = document.error().kind,
+                 .message = std::string(what) + ": " + std::to_string(response.status) +
+                            ", but the body is " + document.error().message +
+                            "; is it the address of a Kubernetes API server?",
+                 .http_status = response.status};
 }
 
 } // namespace
@@ -146,7 +182,7 @@ Result<std::unique_ptr<Client>> Client::make(rt::Runtime& runtime, ClientConfig 
 
 Client::Client(rt::Runtime& runtime, ClientAccess access, RequestObserver observer)
     : runtime_(runtime), access_(std::move(access)), observer_(std::move(observer)),
-      http_(runtime, access_.endpoint(), {.max_idle = 8}) {}
+      http_(runtime, access_.endpoint(), {.max_idle = 8, .body_limit = max_answer_bytes}) {}
 
 asio::awaitable<Result<json::Document>> Client::get(std::string target, Accept accept) {
     return call("GET", std::move(target), {}, {}, accept);
@@ -172,7 +208,8 @@ asio::awaitable<Result<json::Document>> Client::patch_status(const Resource& res
         co_return make_error(ErrorClass::invalid, "a status that is no JSON object");
     auto done =
         co_await call("PATCH", resource.object(meta.key.ns, meta.key.name) + "/status",
-                      status_patch(meta, *members), "application/json-patch+json", Accept::object);
+                      status_patch(meta, *members), "application/json-patch+json",
+                      Accept::metadata_only); // the object may be large, and nobody looks at it
     if (done || done.error().http_status != 422 ||
         done.error().message.find(failed_test) == std::string::npos)
         co_return done;
@@ -197,11 +234,10 @@ asio::awaitable<Result<json::Document>> Client::call(std::string method, std::st
         const auto started = runtime_.now();
         auto response = co_await http_.send(std::move(outgoing), attempts.deadline - started);
         observer_(method, response ? response->status : 0, runtime_.now() - started);
+        const std::string what = std::string(method).append(" ").append(target);
         if (response && response->status >= 200 && response->status < 300)
-            co_return json::parse(response->body.expose());
-        const Error error = response ? status_error(std::string(method).append(" ").append(target),
-                                                    *response, runtime_.wall_now())
-                                     : response.error();
+            co_return body_of(what, *response);
+        const Error error = response ? refusal(what, *response) : response.error();
         const auto pause = next_attempt(attempts, error, used);
         if (!pause)
             co_return error;
@@ -222,9 +258,8 @@ asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Client::watch(std
         if (stream && (*stream)->head().status == 200)
             co_return std::move(*stream);
         const Error error =
-            stream ? status_error("watch of " + target,
-                                  co_await refusal(runtime_, **stream, attempts.deadline),
-                                  runtime_.wall_now())
+            stream ? refusal("watch of " + target,
+                             co_await whole_answer(runtime_, **stream, attempts.deadline))
                    : stream.error();
         stream = Error(error); // its connection is not needed while we wait
         const auto pause = next_attempt(attempts, error, used);
@@ -234,11 +269,18 @@ asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Client::watch(std
     }
 }
 
+Error Client::refusal(std::string_view what, const http::Response& response) const {
+    Error error = status_error(what, response, runtime_.wall_now());
+    if (error.kind == ErrorClass::unauthorized)
+        error.message = not_accepted(config());
+    return error;
+}
+
 std::optional<rt::Duration> Client::next_attempt(Attempts& attempts, const Error& error,
                                                  const std::shared_ptr<net::TlsContext>& used) {
     const bool untrusted = error.kind == ErrorClass::tls;
     if (untrusted || error.http_status == 401) {
-        if (attempts.refreshed || !access_.has_files())
+        if (attempts.refreshed || !access_.renewable())
             return std::nullopt;
         attempts.refreshed = true;
         refresh(ClientAccess::Files::now);

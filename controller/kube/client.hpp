@@ -1,5 +1,5 @@
-// A client for the Kubernetes API: requests with credentials that rotate, answers decoded to JSON,
-// errors classified. https://kubernetes.io/docs/reference/using-api/api-concepts/
+// A client for the Kubernetes API: requests with credentials that rotate, responses decoded to
+// JSON, errors classified. https://kubernetes.io/docs/reference/using-api/api-concepts/
 #pragma once
 
 #include "base/json.hpp"
@@ -33,8 +33,11 @@ inline const Resource omni_connections{
     .group = "omniconnection.io", .version = "v1alpha1", .plural = "omniconnections"};
 } // namespace resources
 
-// For rest_client_* metrics. `code` 0: no answer.
+// For rest_client_* metrics. `code` 0: no response.
 using RequestObserver = std::function<void(std::string_view method, int code, rt::Duration took)>;
+
+// Of one answer, and of one line of a watch: several times what the API server takes for an object.
+inline constexpr std::size_t max_answer_bytes = std::size_t{16} << 20;
 
 // For all attempts at one request.
 inline constexpr rt::Duration request_deadline = std::chrono::seconds(15);
@@ -50,14 +53,14 @@ class Client {
     static Result<std::unique_ptr<Client>> make(rt::Runtime& runtime, ClientConfig config,
                                                 FileReader read_file, RequestObserver observer);
 
-    // 2xx answers only; else the error, with the API server's own message.
+    // 2xx responses only; otherwise the error, with the API server's own message.
     asio::awaitable<Result<json::Document>> get(std::string target, Accept accept = Accept::object);
     asio::awaitable<Result<json::Document>> create(std::string target, std::string body);
     asio::awaitable<Result<json::Document>> replace(std::string target, std::string body);
     // RFC 7386, JSON merge patch.
     asio::awaitable<Result<json::Document>> merge_patch(std::string target, std::string body);
     // Sets the members of `status` (JSON) in the status of this very object, and removes those that
-    // are null: `conflict` when its name now belongs to another.
+    // are null: `conflict` when its name now belongs to another. The answer has the metadata only.
     asio::awaitable<Result<json::Document>> patch_status(const Resource& resource, ObjectMeta meta,
                                                          std::string status);
     asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> watch(std::string target,
@@ -66,7 +69,7 @@ class Client {
     [[nodiscard]] const ClientConfig& config() const { return access_.config(); }
 
   private:
-    // What one request has used up of its attempts.
+    // The attempts that a request has used up.
     struct Attempts {
         rt::TimePoint deadline;
         bool refreshed = false;
@@ -81,6 +84,8 @@ class Client {
     [[nodiscard]] http::Request request(std::string_view method, std::string_view target,
                                         Accept accept) const;
     void refresh(ClientAccess::Files files);
+    // The error for an answer that is no 2xx.
+    [[nodiscard]] Error refusal(std::string_view what, const http::Response& response) const;
     // How long to wait before it is sent once more; nullopt: the error stands. `used` is the trust
     // that the attempt relied on.
     std::optional<rt::Duration> next_attempt(Attempts& attempts, const Error& error,

@@ -17,10 +17,10 @@ class EventLimits {
     // Objects remembered. Beyond it those that are full again, or else all, are forgotten.
     static constexpr std::size_t max_objects = 4096;
 
-    // Whether `object` (its UID) may cause one more Event now. What it may not is counted.
+    // Whether `object` (its UID) may cause one more Event now. Suppressed Events are counted.
     bool allow(const std::string& object, rt::TimePoint now);
 
-    // Since this was last asked.
+    // Since the last call.
     std::size_t take_suppressed() { return std::exchange(suppressed_, 0); }
 
     [[nodiscard]] std::size_t objects() const { return buckets_.size(); }

@@ -10,14 +10,26 @@ constexpr std::size_t max_waiting = 1000;
 constexpr std::size_t max_series = 4000;
 // As client-go: an event that comes again within this time continues its series.
 constexpr rt::Duration series_window = std::chrono::minutes(6);
-// For one try. The queue stands still meanwhile, so that it is short.
+// For one attempt. It is short, because the queue stands still meanwhile.
 constexpr rt::Duration event_deadline = std::chrono::seconds(5);
 constexpr rt::Duration retry_pause = std::chrono::seconds(1);
-// Of what was suppressed, one line tells so often.
+// How often a line reports what was suppressed.
 constexpr rt::Duration suppressed_interval = std::chrono::minutes(1);
 
 bool worth_a_retry(const Error& error) {
     return error.kind == ErrorClass::rate_limited || error.kind == ErrorClass::unavailable;
+}
+
+// What an object's name is cut to must end as a part of a name may.
+std::string name_prefix(const std::string& name) {
+    const std::string cut = name.substr(0, 200);
+    return cut.substr(0, cut.find_last_not_of(".-") + 1);
+}
+
+// Nothing can be created there any more, which is nobody's fault.
+bool is_terminating(const Error& error) {
+    return error.kind == ErrorClass::forbidden &&
+           error.message.find("because it is being terminated") != std::string::npos;
 }
 
 std::string series_key(const EventRecord& event) {
@@ -41,7 +53,7 @@ void EventRecorder::record(EventRecord event) {
     }
     if (waiting_.size() >= max_waiting) {
         if (++dropped_ == 1)
-            log::warn("events are dropped: too many are waiting",
+            log::warn("Events dropped: too many are waiting to be written",
                       {{"object", event.regarding.meta.key.str()}, {"reason", event.reason}});
         return;
     }
@@ -73,7 +85,7 @@ asio::awaitable<void> EventRecorder::send_waiting() {
 
 void EventRecorder::tell_suppressed() {
     tell_at_.reset();
-    log::debug("events suppressed: their objects cause too many",
+    log::debug("Events suppressed: too many for their objects",
                {{"count", limits_.take_suppressed()}});
 }
 
@@ -89,7 +101,7 @@ asio::awaitable<void> EventRecorder::send(EventRecord event) {
     }
     const std::string name =
         repeat ? known->second.name
-               : event.regarding.meta.key.name.substr(0, 200) + "." + runtime_.random_name();
+               : name_prefix(event.regarding.meta.key.name) + "." + runtime_.random_name();
     const std::optional<Series> repeats = repeat ? std::optional(known->second) : std::nullopt;
     auto done = co_await send_once(event, name, repeats);
     if (!done && worth_a_retry(done.error())) {
@@ -100,9 +112,12 @@ asio::awaitable<void> EventRecorder::send(EventRecord event) {
     }
     if (!done) {
         series_.erase(key);
-        log::warn("event not written", {{"object", event.regarding.meta.key.str()},
-                                        {"reason", event.reason},
-                                        {"error", done.error().message}});
+        const bool expected =
+            is_terminating(done.error()) || done.error().kind == ErrorClass::not_found;
+        log::write(expected ? log::Level::debug : log::Level::warn, "Event not written",
+                   {{"object", event.regarding.meta.key.str()},
+                    {"reason", event.reason},
+                    {"error", done.error().message}});
     } else if (!repeat) {
         series_[key] = {.name = name, .count = 1, .last = runtime_.now()};
     }

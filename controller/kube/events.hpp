@@ -1,8 +1,8 @@
-// Kubernetes Events (events.k8s.io/v1), written in the background: they inform, and never hold up
-// work. Repeated ones become one series, and one object causes so many and no more (EventLimits).
+// Kubernetes Events (events.k8s.io/v1), written in the background, so that they never hold up work.
+// Repeated Events become one series, and the number per object is limited (EventLimits).
 //
-// Not guaranteed: that an Event is written. One that the API server does not take at the second try
-// is dropped.
+// Not guaranteed: that an Event is written. It is dropped if the API server does not accept it at
+// the second attempt.
 #pragma once
 
 #include "kube/client.hpp"
@@ -37,7 +37,7 @@ class EventRecorder {
     EventRecorder(rt::Runtime& runtime, Client& client, std::string controller,
                   std::string instance);
 
-    // Dropped when the object caused too many, or too many wait; both is told in the log.
+    // Dropped when the object caused too many, or too many are waiting; both is logged.
     void record(EventRecord event);
     // Sends what was recorded, until cancelled.
     asio::awaitable<void> run();

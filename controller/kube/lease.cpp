@@ -1,6 +1,9 @@
 #include "kube/lease.hpp"
 
 #include "base/log.hpp"
+#include "kube/namespace.hpp"
+#include "kube/watcher.hpp"
+#include "rt/backoff.hpp"
 #include "rt/deadline.hpp"
 
 #include <utility>
@@ -12,47 +15,141 @@ std::int64_t whole_seconds(rt::Duration duration) {
     return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
 }
 
+// Keeps the newest record of a watch until the elector looks at it.
+class NewestRecord final : public WatchSink {
+  public:
+    NewestRecord(std::optional<LeaseRecord>& newest, rt::Event& news)
+        : newest_(newest), news_(news) {}
+
+    void list_begins() override {}
+
+    void listed(const json::Value& object) override { changed(object); }
+
+    // A list without the Lease is no news: silence has it read.
+    void list_ends() override {}
+
+    void changed(const json::Value& object) override { tell(decode_lease(object)); }
+
+    void deleted(const json::Value& /*object*/) override { tell(LeaseRecord()); }
+
+  private:
+    void tell(LeaseRecord record) {
+        newest_ = std::move(record);
+        news_.notify();
+    }
+
+    std::optional<LeaseRecord>& newest_;
+    rt::Event& news_;
+};
+
 } // namespace
 
 LeaderElector::LeaderElector(rt::Runtime& runtime, Client& client, LeaseOptions options)
     : runtime_(runtime), client_(client), options_(std::move(options)),
-      view_(options_.identity, options_.duration) {}
+      view_(options_.identity, options_.times.duration), news_(runtime) {}
 
 bool LeaderElector::may_work_for(rt::Duration time) const {
-    return renewed_at_ && runtime_.now() + time <= *renewed_at_ + options_.duration;
+    return renewed_at_ && runtime_.now() + time <= *renewed_at_ + options_.times.duration;
 }
 
 asio::awaitable<Takeover> LeaderElector::acquire() {
-    std::string said;
+    reported_.clear();
+    watched_.reset();
+    // A replica that is alone never watches.
+    if (const auto taken = co_await attempt(Look::read))
+        co_return *taken;
+    NewestRecord sink(watched_, news_);
+    Watcher watcher(runtime_, client_,
+                    {.resource = resources::leases,
+                     .ns = options_.ns,
+                     .field_selector = "metadata.name=" + options_.name},
+                    sink, [] {});
+    const auto executor = runtime_.executor();
+    auto [order, failure, taken, watch_failure] =
+        co_await asio::experimental::make_parallel_group(
+            asio::co_spawn(executor, stand_by(), asio::deferred),
+            asio::co_spawn(executor, watcher.run(), asio::deferred))
+            .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    if (failure) // that of the watch, if it came first: it never ends by itself
+        std::rethrow_exception(order[0] == 1 && watch_failure ? watch_failure : failure);
+    co_return taken;
+}
+
+asio::awaitable<Takeover> LeaderElector::stand_by() {
+    auto look_at = runtime_.now() + pause();
     for (;;) {
-        // Later than that the Lease would be of no use.
-        auto taken = co_await rt::with_deadline(runtime_, options_.renew_deadline, try_acquire());
-        if (taken && *taken)
-            co_return **taken;
-        std::string state = !taken                    ? taken.error().message
-                            : view_.record().absent() ? "deleted; its holder may still be at work"
-                                                      : "held by " + view_.record().holder;
-        if (state != said) {
-            log::info("waiting for the Lease",
-                      {{"lease", options_.ns + "/" + options_.name}, {"state", state}});
-            said = std::move(state);
+        co_await news_.wait_until(runtime_, look_at);
+        const bool changed = take_in_watched();
+        if (!changed && runtime_.now() < look_at)
+            continue;
+        if (changed && !view_.record().absent() && !view_.released()) {
+            report_waiting();
+            // The holder renews once in a period: silence for two means that it is gone, or that
+            // the watch is dead.
+            look_at = runtime_.now() + 2 * pause();
+            continue;
         }
-        // Spread out: replicas that started together do not ask together.
-        co_await runtime_.sleep(rt::Duration(
-            static_cast<rt::Duration::rep>(static_cast<double>(options_.retry_period.count()) *
-                                           (1.0 + 0.2 * runtime_.random_unit()))));
+        if (const auto taken =
+                co_await attempt(changed && view_.released() ? Look::as_watched : Look::read))
+            co_return *taken;
+        look_at = runtime_.now() + pause();
     }
 }
 
-asio::awaitable<Result<std::optional<Takeover>>> LeaderElector::try_acquire() {
+bool LeaderElector::take_in_watched() {
+    auto record = std::exchange(watched_, std::nullopt);
+    if (!record || *record == view_.record())
+        return false;
+    view_.observe(std::move(*record), runtime_.now());
+    return true;
+}
+
+// Spread out: replicas that started together do not ask together.
+rt::Duration LeaderElector::pause() {
+    return rt::jittered(runtime_, options_.times.retry_period, options_.times.retry_period * 6 / 5);
+}
+
+asio::awaitable<std::optional<Takeover>> LeaderElector::attempt(Look look) {
+    // Later than that the Lease would be of no use.
+    auto taken =
+        co_await rt::with_deadline(runtime_, options_.times.renew_deadline, try_acquire(look));
+    if (taken) {
+        if (!*taken)
+            report_waiting();
+        co_return *taken;
+    }
+    if (std::exchange(reported_, taken.error().message) != taken.error().message) {
+        const auto blamed = co_await blame_operator_namespace(client_, options_.ns, taken.error());
+        log::warn("waiting for the Lease",
+                  {{"lease", options_.ns + "/" + options_.name}, {"state", blamed.message}});
+    }
+    co_return std::nullopt;
+}
+
+void LeaderElector::report_waiting() {
+    const LeaseRecord& record = view_.record();
+    std::string state = record.absent()         ? "deleted; its holder may still be active"
+                        : record.holder.empty() ? "released"
+                                                : "held by " + record.holder;
+    if (state == reported_)
+        return;
+    log::info("waiting for the Lease",
+              {{"lease", options_.ns + "/" + options_.name}, {"state", state}});
+    reported_ = std::move(state);
+}
+
+asio::awaitable<Result<std::optional<Takeover>>> LeaderElector::try_acquire(Look look) {
     const auto started = runtime_.now();
-    auto current = co_await read();
-    if (!current)
-        co_return current.error();
-    view_.observe(std::move(*current), runtime_.now());
+    if (look == Look::read) {
+        auto current = co_await read();
+        if (!current)
+            co_return current.error();
+        view_.observe(std::move(*current), runtime_.now());
+    }
     const auto how = view_.may_take(started);
     if (!how)
         co_return std::optional<Takeover>();
+    const bool still_ours = view_.ours();
     auto written = co_await write(view_.claim(*how, format_rfc3339_micro(runtime_.wall_now())));
     if (!written) {
         if (written.error().kind == ErrorClass::conflict)
@@ -60,31 +157,35 @@ asio::awaitable<Result<std::optional<Takeover>>> LeaderElector::try_acquire() {
         co_return written.error();
     }
     renewed_at_ = started;
+    resumed_ = std::exchange(led_, true) && still_ours;
     co_return how;
 }
 
 asio::awaitable<void> LeaderElector::hold() {
     while (renewed_at_) {
-        co_await runtime_.sleep(options_.retry_period);
+        co_await runtime_.sleep(options_.times.retry_period);
         if (!renewed_at_)
             co_return; // released
-        const auto left = *renewed_at_ + options_.renew_deadline - runtime_.now();
+        const auto left = *renewed_at_ + options_.times.renew_deadline - runtime_.now();
         const auto started = runtime_.now();
         // A connection that swallows one renewal leaves time for another, over a new one.
-        const auto limit = std::min(left, options_.renew_deadline / 2);
-        auto renewed = left > rt::Duration::zero()
-                           ? co_await rt::with_deadline(
-                                 runtime_, limit, rewrite(options_.identity, options_.duration))
-                           : Result<void>(make_error(ErrorClass::unavailable,
-                                                     "no renewal within the deadline"));
+        const auto limit = std::min(left, options_.times.renew_deadline / 2);
+        auto renewed =
+            left > rt::Duration::zero()
+                ? co_await rt::with_deadline(runtime_, limit,
+                                             rewrite(options_.identity, options_.times.duration))
+                : Result<void>(
+                      make_error(ErrorClass::unavailable, "no renewal within the deadline"));
         if (renewed) {
             renewed_at_ = started;
             continue;
         }
         log::warn("the Lease was not renewed", {{"error", renewed.error().message}});
         const bool taken = renewed.error().kind == ErrorClass::invalid;
-        if (taken || runtime_.now() - *renewed_at_ >= options_.renew_deadline)
+        if (taken || runtime_.now() - *renewed_at_ >= options_.times.renew_deadline) {
             renewed_at_.reset();
+            view_.stepped_down();
+        }
     }
 }
 
@@ -122,16 +223,7 @@ asio::awaitable<Result<LeaseRecord>> LeaderElector::read() {
             co_return LeaseRecord();
         co_return document.error();
     }
-    LeaseRecord record;
-    record.resource_version = json::string_at(*document, {"metadata", "resourceVersion"});
-    if (const json::Value* spec = json::find(*document, "spec")) {
-        record.holder = json::string_at(*spec, "holderIdentity");
-        record.transitions = json::int_at(*spec, "leaseTransitions").value_or(0);
-        record.acquire_time = json::string_at(*spec, "acquireTime");
-        record.duration =
-            std::chrono::seconds(json::int_at(*spec, "leaseDurationSeconds").value_or(0));
-    }
-    co_return record;
+    co_return decode_lease(*document);
 }
 
 asio::awaitable<Result<void>> LeaderElector::write(LeaseRecord wanted) {

@@ -4,6 +4,19 @@
 
 namespace oco::kube {
 
+LeaseRecord decode_lease(const json::Value& lease) {
+    LeaseRecord record;
+    record.resource_version = json::string_at(lease, {"metadata", "resourceVersion"});
+    if (const json::Value* spec = json::find(lease, "spec")) {
+        record.holder = json::string_at(*spec, "holderIdentity");
+        record.transitions = json::int_at(*spec, "leaseTransitions").value_or(0);
+        record.acquire_time = json::string_at(*spec, "acquireTime");
+        record.duration =
+            std::chrono::seconds(json::int_at(*spec, "leaseDurationSeconds").value_or(0));
+    }
+    return record;
+}
+
 void LeaseView::observe(LeaseRecord record, rt::TimePoint now) {
     if (since_ && record == record_)
         return;
@@ -19,7 +32,7 @@ std::optional<Takeover> LeaseView::may_take(rt::TimePoint asked) const {
         return claimed_.value_or(Takeover::unclean);
     if (record_.absent() && !vanished_)
         return Takeover::unclean;
-    if (!record_.absent() && record_.holder.empty())
+    if (released())
         return Takeover::clean;
     // A holder that asked for a longer term has it.
     if (asked - *since_ >= std::max(record_.duration, duration_))

@@ -3,6 +3,7 @@
 // clock.
 #pragma once
 
+#include "base/json.hpp"
 #include "rt/runtime.hpp"
 
 #include <cstdint>
@@ -11,10 +12,10 @@
 
 namespace oco::kube {
 
-// How the Lease came to us.
+// How this replica got the Lease.
 enum class Takeover {
-    clean,   // released by its last holder, who recorded all it did
-    unclean, // it ran out, or nothing is known of a holder before us
+    clean,   // released by its last holder, which recorded all it did
+    unclean, // it expired, or nothing is known about an earlier holder
 };
 
 struct LeaseRecord {
@@ -29,23 +30,31 @@ struct LeaseRecord {
     bool operator==(const LeaseRecord&) const = default;
 };
 
+LeaseRecord decode_lease(const json::Value& lease);
+
 class LeaseView {
   public:
     LeaseView(std::string identity, rt::Duration duration)
         : identity_(std::move(identity)), duration_(duration) {}
 
-    // The Lease as a request that has ended by `now` found it, or wrote it. The present holder may
-    // have written it as late as that: its term counts from here, not from the request's start.
+    // The Lease as a request that has ended by `now` found it, or wrote it. The current holder may
+    // have written it as late as that: its term counts from then, not from the request's start.
     void observe(LeaseRecord record, rt::TimePoint now);
 
-    // Whether the Lease may be taken, and how it comes; nullopt: it is another's. `asked` is when
-    // the look at it began. An absent one is free when none was ever seen; one that vanished may
-    // still be held by who had it, until that term is over.
+    // Whether the Lease may be taken, and how; nullopt: another replica holds it. `asked` is when
+    // the read of it began. If it is absent, it is free if it was never seen; one that was deleted
+    // may still be held by its last holder until that term is over.
     [[nodiscard]] std::optional<Takeover> may_take(rt::TimePoint asked) const;
 
-    // What to write to take it. may_take() answers the same while it is not known whether that
-    // arrived: our own name in the Lease is an earlier try of ours.
+    // Its last holder gave it back.
+    [[nodiscard]] bool released() const { return !record_.absent() && record_.holder.empty(); }
+
+    // What to write to take it. may_take() returns the same while it is not known whether that
+    // arrived: our own name in the Lease is from an earlier attempt of ours.
     LeaseRecord claim(Takeover how, std::string acquire_time);
+
+    // We have stepped down, and not all that was done is recorded.
+    void stepped_down() { claimed_.reset(); }
 
     [[nodiscard]] const LeaseRecord& record() const { return record_; }
 

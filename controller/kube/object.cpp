@@ -1,14 +1,31 @@
 #include "kube/object.hpp"
 
+#include "base/digest.hpp"
+
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <optional>
 
 namespace oco::kube {
 namespace {
 
 constexpr std::array<std::string_view, 3> own_types{"Ready", "Reconciling", "Stalled"};
 
+std::optional<std::uint64_t> revision(std::string_view version) {
+    std::uint64_t out = 0;
+    const auto end = version.data() + version.size();
+    const auto parsed = std::from_chars(version.data(), end, out);
+    return parsed.ec == std::errc{} && parsed.ptr == end ? std::optional(out) : std::nullopt;
+}
+
 } // namespace
+
+bool is_older_version(std::string_view version, std::string_view than) {
+    const auto a = revision(version);
+    const auto b = revision(than);
+    return a && b && *a < *b;
+}
 
 ObjectMeta decode_meta(const json::Value& object) {
     ObjectMeta meta;
@@ -22,11 +39,17 @@ ObjectMeta decode_meta(const json::Value& object) {
     meta.generation = json::int_at(*source, "generation").value_or(0);
     meta.created =
         parse_rfc3339(json::string_at(*source, "creationTimestamp")).value_or(WallTime{});
+    meta.deleting = !json::string_at(*source, "deletionTimestamp").empty();
+    meta.has_status = json::find(object, "status") != nullptr;
     return meta;
 }
 
 std::string annotation(const json::Value& object, std::string_view name) {
-    return std::string(json::string_at(object, {"metadata", "annotations", name}));
+    return bounded_token(json::string_at(object, {"metadata", "annotations", name}));
+}
+
+std::string bounded_token(std::string_view token) {
+    return token.size() <= max_token_bytes ? std::string(token) : "sha256:" + fingerprint(token);
 }
 
 std::vector<Condition> decode_conditions(const json::Value& status) {
@@ -62,6 +85,15 @@ void encode_conditions(json::Writer& writer, const std::vector<Condition>& condi
 const Condition* find_condition(const std::vector<Condition>& conditions, std::string_view type) {
     const auto it = std::ranges::find(conditions, type, &Condition::type);
     return it == conditions.end() ? nullptr : &*it;
+}
+
+Condition complete_condition() {
+    return {.type = "Ready",
+            .status = "True",
+            .reason = "Synced",
+            .message = "m",
+            .observed_generation = 1,
+            .last_transition_time = "2026-01-01T00:00:00Z"};
 }
 
 bool owns_condition(std::string_view type) {

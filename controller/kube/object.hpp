@@ -25,11 +25,22 @@ struct ObjectMeta {
     std::string resource_version; // opaque: compared for equality only
     std::int64_t generation = 0;
     WallTime created{};
+    bool deleting = false; // metadata.deletionTimestamp is set; finalizers of others keep it there
+    bool has_status = false; // a CRD without a default for it leaves new objects without any
 };
+
+// Whether both versions are revisions of etcd, which is not promised, and the first is the older
+// one. Only to grow suspicious: of an API server that was restored from a backup.
+bool is_older_version(std::string_view version, std::string_view than);
 
 ObjectMeta decode_meta(const json::Value& object);
 
-// The value of metadata.annotations[name]; empty when absent.
+// A token that somebody chose, as it is kept, compared and shown: the token, or "sha256:" and its
+// digest in hexadecimal where it has more than `max_token_bytes`.
+inline constexpr std::size_t max_token_bytes = 1024;
+std::string bounded_token(std::string_view token);
+
+// The value of metadata.annotations[name], as a bounded_token; empty when absent.
 std::string annotation(const json::Value& object, std::string_view name);
 
 // A condition of a status (metav1.Condition).
@@ -47,6 +58,9 @@ struct Condition {
 std::vector<Condition> decode_conditions(const json::Value& status);
 void encode_conditions(json::Writer& writer, const std::vector<Condition>& conditions);
 const Condition* find_condition(const std::vector<Condition>& conditions, std::string_view type);
+
+// With everything that one can say.
+Condition complete_condition();
 
 // Whether the operator writes conditions of this type; others belong to other controllers.
 bool owns_condition(std::string_view type);

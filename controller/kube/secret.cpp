@@ -4,6 +4,11 @@
 
 namespace oco::kube {
 
+bool is_cluster_secret(std::string_view type) {
+    return type == "kubernetes.io/service-account-token" ||
+           type == "bootstrap.kubernetes.io/token" || type == "helm.sh/release.v1";
+}
+
 asio::awaitable<Result<SecretRead>> read_secret(Client& client, ObjectKey key,
                                                 std::vector<std::string> wanted,
                                                 std::string not_older_than) {

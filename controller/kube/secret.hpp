@@ -5,6 +5,7 @@
 #include "kube/object.hpp"
 
 #include <map>
+#include <string_view>
 
 namespace oco::kube {
 
@@ -20,9 +21,13 @@ struct SecretMeta {
 struct SecretRead {
     ObjectMeta meta;
     std::string type;
-    std::string rotation_id;                   // omniconnection.io/rotation-id
+    std::string rotation_id;                   // omniconnection.io/rotation-id, as a bounded_token
     std::map<std::string, SecretBytes> values; // keys that were asked for and are there
 };
+
+// Whether it is the cluster's own: a service account's or bootstrap token, a Helm release. To send
+// such a one away would hand over the cluster.
+bool is_cluster_secret(std::string_view type);
 
 // A read that may be served from the API server's watch cache, at `not_older_than` or newer; a
 // quorum read when that is empty.

@@ -1,6 +1,7 @@
 #include "kube/watch_machine.hpp"
 
 #include "base/mutation.hpp"
+#include "kube/object.hpp"
 
 #include <algorithm>
 
@@ -10,6 +11,8 @@ namespace {
 // A stream that ends sooner, without an event, is a server's or a proxy's mistake: without a pause
 // we would ask again.
 constexpr rt::Duration shortest_stream = std::chrono::seconds(1);
+// One that has lived so long has done its work: load balancers cut what is silent.
+constexpr rt::Duration long_enough = std::chrono::seconds(5);
 constexpr std::size_t remembered_events = 32;
 constexpr rt::Duration missing_kind_pause = std::chrono::seconds(5);
 
@@ -80,8 +83,8 @@ Result<WatchMachine::Effect> WatchMachine::page(std::string version, std::string
     return Effect::complete;
 }
 
-// Versions cannot be compared except for equality, so that an event which comes once more can only
-// be told by memory. It must not turn the view back.
+// Versions can be compared for equality only, so a repeated event can only be recognized by memory.
+// It must not turn the view back.
 bool WatchMachine::is_repeated(const std::string& version) {
     if (std::ranges::find(recent_, version) != recent_.end())
         return true;
@@ -123,27 +126,50 @@ Result<void> WatchMachine::ended(rt::Duration lived) {
         return make_error(ErrorClass::refused, "the stream ended before the list");
     if (!heard_ && lived < shortest_stream)
         return make_error(ErrorClass::unavailable, "the watch ended at once");
+    outlived(lived);
+    // A bookmark should have come before the end.
+    if (!heard_)
+        state_ = State::checking;
     return {};
 }
 
-WatchMachine::Recovery WatchMachine::failed(const Error& error) {
+void WatchMachine::outlived(rt::Duration lived) {
+    if (lived >= long_enough)
+        failures_ = expirations_ = 0;
+}
+
+void WatchMachine::checked(const std::string& version) {
+    if (is_older_version(version, version_))
+        return list_again();
+    state_ = State::watching;
+}
+
+WatchMachine::Recovery WatchMachine::failed(const Error& error, rt::Duration lived) {
     if (outdated_) // we have ended it ourselves
         return {.pause = Recovery::Pause::none, .quiet = true};
-    const bool first = failures_++ == 0;
+    const bool was_watching = state_ == State::watching;
+    if (was_watching)
+        outlived(lived);
+    ++failures_;
     if (state_ == State::streaming && (opened_ || error.kind == ErrorClass::refused)) {
         streaming_offered_ = false; // a list in pages always works
         list_again();
         return {.pause = Recovery::Pause::none, .quiet = true};
     }
     Recovery recovery;
+    recovery.quiet = was_watching && lived >= long_enough;
+    // It may not be the server that it was before.
+    if (was_watching)
+        state_ = State::checking;
     if (error.retry_after)
         recovery.least = *error.retry_after;
     switch (error.kind) {
     case ErrorClass::expired:
         if (!mutated("no-relist-after-410"))
             list_again();
-        if (first) // at once, but not in a loop
+        if (++expirations_ == 1) // at once, but not in a loop
             recovery.pause = Recovery::Pause::none;
+        failures_ = std::max(failures_, expirations_);
         break;
     case ErrorClass::not_found:
         recovery.most = missing_kind_pause;

@@ -7,6 +7,9 @@
 //   streaming --(not offered)---------> listing       for good
 //   listing ---(last page)------------> watching      from the list's version
 //   watching --(410, refresh)---------> streaming or listing
+//   watching --(cut, silent)----------> checking      is the server's version older than ours?
+//   checking --(it is not)------------> watching
+//   checking --(it is)----------------> streaming or listing
 #pragma once
 
 #include "base/json.hpp"
@@ -37,9 +40,10 @@ WatchEvent classify_watch_event(const json::Value& document);
 class WatchMachine {
   public:
     enum class State {
-        listing,   // a page is to be asked for
+        listing,   // the next request is for a page
         streaming, // a list as a stream of events, which goes on as a watch
-        watching,  // the view is complete, and follows
+        watching,  // the view is complete and kept up to date
+        checking,  // the same, but the server may have been restored from a backup
     };
 
     // What an event, or a page, means for the view.
@@ -55,7 +59,7 @@ class WatchMachine {
         enum class Pause { none, backoff } pause = Pause::backoff;
         rt::Duration least{}; // of the pause, as the server asked
         rt::Duration most = rt::Duration::max();
-        bool quiet = false; // nothing that people need to hear of
+        bool quiet = false; // not worth a log line
     };
 
     [[nodiscard]] State state() const { return state_; }
@@ -66,7 +70,7 @@ class WatchMachine {
     // While watching: where to go on from.
     [[nodiscard]] const std::string& version() const { return version_; }
 
-    // Failures since anything succeeded.
+    // Failures in a row: since a list succeeded, a watch brought something, or lived for a while.
     [[nodiscard]] int failures() const { return failures_; }
 
     // Before each request: gives up a view that a refresh() has called outdated.
@@ -80,12 +84,15 @@ class WatchMachine {
     Result<Effect> event(const WatchEvent& event);
     // The stream came to its orderly end after this time.
     Result<void> ended(rt::Duration lived);
-    Recovery failed(const Error& error);
+    // `lived`: how long the stream that failed had been open.
+    Recovery failed(const Error& error, rt::Duration lived = {});
+    // While checking: the version that the server is at.
+    void checked(const std::string& version);
 
     // The view may lag behind what the server holds now: it is to be listed again.
     void refresh();
 
-    // Whether that is still to begin: an open stream is of no more use.
+    // Whether that list has yet to begin: an open stream is then useless.
     [[nodiscard]] bool outdated() const { return outdated_; }
 
     // Whether the view was completed by a list that began after the last refresh().
@@ -95,12 +102,14 @@ class WatchMachine {
     void list_again();
     void succeeded();
     bool is_repeated(const std::string& version);
+    void outlived(rt::Duration lived);
 
     State state_ = State::streaming;
     std::string continue_token_;
     std::string version_;
     std::deque<std::string> recent_; // versions of the last events
     int failures_ = 0;
+    int expirations_ = 0; // 410s in a row
     bool streaming_offered_ = true;
     bool fresh_ = false;
     bool outdated_ = false; // no list began since the last refresh()

@@ -8,27 +8,44 @@
 namespace oco::kube {
 namespace {
 
-// So many objects are parsed in a few milliseconds: lists never hold up a renewal of the Lease.
-constexpr std::string_view page_size = "250";
-constexpr std::size_t max_line_bytes = std::size_t{16} << 20;
-// Bookmarks come about once a minute, so that a silent watch is a dead one.
-constexpr rt::Duration idle_limit = std::chrono::minutes(3);
+// The server ends a watch sooner than one may be silent: what is silent for longer is dead. (To
+// wait for bookmarks takes longer: they come about once a minute, and two seconds before the end,
+// but not before an API server has seen the first change of a kind.)
+constexpr int watch_seconds = 40;
+constexpr int watch_spread_seconds = 10;
+constexpr rt::Duration idle_limit = std::chrono::seconds(55);
+// One that begins with a list, which may take long.
+constexpr int list_seconds = 300;
 // Within a list that is streamed, events follow each other closely.
 constexpr rt::Duration list_idle_limit = std::chrono::seconds(15);
 constexpr rt::BackoffPolicy watch_backoff{.first = std::chrono::milliseconds(800),
                                           .longest = std::chrono::seconds(30)};
+// While nothing can be done without it.
+constexpr rt::Duration longest_pause_unsynced = std::chrono::seconds(5);
 
 bool is_missing_kind(const Error& error) {
     return error.kind == ErrorClass::not_found;
 }
 
+std::string explained(const Error& error, const std::string& ns) {
+    if (is_missing_kind(error))
+        return "the API server does not know this kind; install the CRDs (kubectl apply -f crds/)";
+    if (error.kind != ErrorClass::forbidden)
+        return error.message;
+    // Where a namespace does not exist there is no Role in it either.
+    return error.message + "; give the operator's service account this right" +
+           (ns.empty() ? ""
+                       : " there, and if namespace " + ns +
+                             " does not exist, create it or correct --namespace");
+}
+
 } // namespace
 
 Watcher::Watcher(rt::Runtime& runtime, Client& client, WatchSpec spec, WatchSink& sink,
-                 std::function<void()> on_synced)
+                 std::function<void()> on_synced, std::function<void()> on_refusal)
     : runtime_(runtime), client_(client), spec_(std::move(spec)), sink_(sink),
-      on_synced_(std::move(on_synced)), wake_(runtime), answered_at_(runtime.now()),
-      heard_at_(runtime.now()) {}
+      on_synced_(std::move(on_synced)), on_refusal_(std::move(on_refusal)), wake_(runtime),
+      answered_at_(runtime.now()), heard_at_(runtime.now()) {}
 
 std::string Watcher::label() const {
     return spec_.resource.plural + (spec_.ns.empty() ? "" : " in namespace " + spec_.ns);
@@ -45,13 +62,25 @@ void Watcher::heard() {
     answered_at_ = heard_at_ = runtime_.now();
 }
 
+void Watcher::note_refusal(bool refused) {
+    if (refused == refused_since_.has_value())
+        return;
+    refused_since_ = refused ? std::optional(runtime_.now()) : std::nullopt;
+    on_refusal_();
+}
+
 asio::awaitable<void> Watcher::run() {
     for (;;) {
         machine_.next();
-        const bool listing = machine_.state() == WatchMachine::State::listing;
-        auto done = listing ? co_await list_page() : co_await follow();
+        lived_ = {};
+        using State = WatchMachine::State;
+        const State state = machine_.state();
+        auto done = state == State::checking  ? co_await check()
+                    : state == State::listing ? co_await list_page()
+                                              : co_await follow();
         if (done) {
             trouble_.clear();
+            note_refusal(false);
             continue;
         }
         if (done.error().http_status != 0)
@@ -68,32 +97,44 @@ void Watcher::refresh() {
 }
 
 asio::awaitable<void> Watcher::recover(Error error) {
-    const auto recovery = machine_.failed(error);
+    const auto recovery = machine_.failed(error, lived_);
     if (!recovery.quiet) {
-        std::string trouble =
-            label() + ": " +
-            (is_missing_kind(error) ? "the API server does not know this kind; install the CRDs "
-                                      "(kubectl apply -f crds/)"
-                                    : error.message);
+        std::string trouble = label() + ": " + explained(error, spec_.ns);
         const bool news = trouble != trouble_;
         trouble_ = std::move(trouble);
         log::write(news ? log::Level::warn : log::Level::debug,
                    is_missing_kind(error) ? "waiting for the CRDs to be installed"
                                           : "watch interrupted",
                    {{"resource", label()}, {"error", trouble_}});
+        note_refusal(error.kind == ErrorClass::forbidden || error.kind == ErrorClass::not_found);
     }
     if (recovery.pause == WatchMachine::Recovery::Pause::none)
         co_return;
+    const rt::Duration most = synced_ ? recovery.most : longest_pause_unsynced;
     const rt::Duration pause = std::max(
-        recovery.least,
-        std::min(recovery.most, rt::backoff(runtime_, watch_backoff, machine_.failures())));
+        recovery.least, std::min(most, rt::backoff(runtime_, watch_backoff, machine_.failures())));
     co_await wake_.wait_until(runtime_, runtime_.now() + pause);
+}
+
+// An API server that was restored from a backup is at an older version than we are, and a watch
+// from ours brings nothing.
+asio::awaitable<Result<void>> Watcher::check() {
+    auto page = co_await client_.get(target("limit=1"), Accept::metadata_list_only);
+    if (!page)
+        co_return page.error();
+    heard();
+    machine_.checked(std::string(json::string_at(*page, {"metadata", "resourceVersion"})));
+    if (machine_.state() != WatchMachine::State::watching)
+        log::warn("the API server is at an older version than before, as if it was restored from a "
+                  "backup: listing again",
+                  {{"resource", label()}});
+    co_return Result<void>();
 }
 
 // --- lists in pages ----------------------------------------------------------------------------
 
 asio::awaitable<Result<void>> Watcher::list_page() {
-    std::string parameters = std::string("limit=").append(page_size);
+    std::string parameters = "limit=" + std::to_string(page_size_.objects());
     if (machine_.continue_token().empty()) {
         machine_.list_begins();
         sink_.list_begins();
@@ -102,12 +143,17 @@ asio::awaitable<Result<void>> Watcher::list_page() {
     }
     auto page = co_await client_.get(
         target(parameters), spec_.metadata_only ? Accept::metadata_list_only : Accept::object);
-    if (!page)
+    if (!page) {
+        if (page.error().kind == ErrorClass::too_large && page_size_.was_too_large())
+            co_return Result<void>(); // less of it next
         co_return page.error();
+    }
     heard();
-    if (const json::Value* items = json::find(*page, "items"); items && items->IsArray())
+    if (const json::Value* items = json::find(*page, "items"); items && items->IsArray()) {
+        page_size_.came(items->Size(), page->GetAllocator().Size());
         for (const auto& item : items->GetArray())
             sink_.listed(item);
+    }
     auto effect =
         machine_.page(std::string(json::string_at(*page, {"metadata", "resourceVersion"})),
                       std::string(json::string_at(*page, {"metadata", "continue"})));
@@ -120,11 +166,13 @@ asio::awaitable<Result<void>> Watcher::list_page() {
 // --- streams -----------------------------------------------------------------------------------
 
 asio::awaitable<Result<void>> Watcher::follow() {
+    const bool lists = machine_.state() == WatchMachine::State::streaming;
     // Spread out, so that a crowd of watches does not come back at once.
-    const int lifetime_seconds = 300 + static_cast<int>(300 * runtime_.random_unit());
+    const int seconds = (lists ? list_seconds : watch_seconds) +
+                        static_cast<int>(watch_spread_seconds * runtime_.random_unit());
     std::string parameters =
-        "watch=1&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(lifetime_seconds);
-    if (machine_.state() == WatchMachine::State::streaming) {
+        "watch=1&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(seconds);
+    if (lists) {
         machine_.list_begins();
         sink_.list_begins();
         parameters += "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan";
@@ -139,8 +187,10 @@ asio::awaitable<Result<void>> Watcher::follow() {
     if (machine_.outdated())
         co_return Result<void>();
     machine_.opened();
-    if (machine_.state() == WatchMachine::State::watching)
+    if (machine_.state() == WatchMachine::State::watching) {
         trouble_.clear();
+        note_refusal(false);
+    }
 
     struct Opened { // also when this is cancelled
         http::ResponseStream*& open;
@@ -151,7 +201,8 @@ asio::awaitable<Result<void>> Watcher::follow() {
     open_ = stream->get();
     const auto began = runtime_.now();
     auto done = co_await read_stream(**stream);
-    co_return done ? machine_.ended(runtime_.now() - began) : done;
+    lived_ = runtime_.now() - began;
+    co_return done ? machine_.ended(lived_) : done;
 }
 
 asio::awaitable<Result<void>> Watcher::read_stream(http::ResponseStream& stream) {
@@ -176,7 +227,7 @@ asio::awaitable<Result<void>> Watcher::read_stream(http::ResponseStream& stream)
             used = end + 1;
         }
         buffer.erase_front(used);
-        if (buffer.size() > max_line_bytes)
+        if (buffer.size() > max_answer_bytes)
             co_return make_error(ErrorClass::unavailable, "a watch event of more than 16 MiB");
     }
 }
@@ -186,7 +237,7 @@ Result<void> Watcher::take_line(std::string_view line) {
         return {};
     auto document = json::parse(line);
     if (!document)
-        return make_error(ErrorClass::invalid, "a watch event that is no JSON");
+        return make_error(ErrorClass::invalid, "a watch event that is not JSON");
     const bool listing = machine_.state() == WatchMachine::State::streaming;
     auto effect = machine_.event(classify_watch_event(*document));
     if (!effect)
@@ -212,6 +263,7 @@ void Watcher::apply(WatchMachine::Effect effect, const json::Value* object) {
     case WatchMachine::Effect::complete:
         sink_.list_ends();
         trouble_.clear();
+        note_refusal(false);
         synced_ = true;
         on_synced_();
         break;

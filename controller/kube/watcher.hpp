@@ -4,15 +4,17 @@
 #pragma once
 
 #include "kube/client.hpp"
+#include "kube/page_size.hpp"
 #include "kube/watch_machine.hpp"
 #include "rt/event.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace oco::kube {
 
-// Where a Watcher delivers to. A list replaces all: what it does not name is gone. Until
+// Where a Watcher delivers to. A list replaces everything: what it does not contain is gone. Until
 // list_ends() the view stays as it was; a list that fails on its way begins again.
 class WatchSink {
   public:
@@ -37,9 +39,10 @@ struct WatchSpec {
 
 class Watcher {
   public:
-    // `on_synced` is called after each list.
-    Watcher(rt::Runtime& runtime, Client& client, WatchSpec spec, WatchSink& sink,
-            std::function<void()> on_synced);
+    // `on_synced` is called after each list, `on_refusal` when refused_since() changes.
+    Watcher(
+        rt::Runtime& runtime, Client& client, WatchSpec spec, WatchSink& sink,
+        std::function<void()> on_synced, std::function<void()> on_refusal = [] {});
 
     // Until cancelled.
     asio::awaitable<void> run();
@@ -47,8 +50,8 @@ class Watcher {
     // Whether the view was complete once.
     [[nodiscard]] bool synced() const { return synced_; }
 
-    // Lists again: for who needs to know what the server holds from now on, as a new leader does.
-    // fresh() tells when that is done.
+    // Lists again: for callers that need the server's state from now on, such as a new leader.
+    // fresh() says when that is done.
     void refresh();
 
     [[nodiscard]] bool fresh() const { return machine_.fresh(); }
@@ -56,10 +59,14 @@ class Watcher {
     // Why it is not synced, or not up to date; empty when all is well.
     [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
-    // When the API server last answered, with whatever status; the start of run() before.
+    // Since when the API server refuses it: for want of a right, or because it does not know the
+    // kind or the namespace; nullopt: it does not.
+    [[nodiscard]] std::optional<rt::TimePoint> refused_since() const { return refused_since_; }
+
+    // When the API server last responded, with any status; before that, the start of run().
     [[nodiscard]] rt::TimePoint answered_at() const { return answered_at_; }
 
-    // When it last delivered something, a bookmark for one; the start of run() before.
+    // When it last delivered something, including bookmarks; before that, the start of run().
     [[nodiscard]] rt::TimePoint heard_at() const { return heard_at_; }
 
     // "secrets"
@@ -69,6 +76,7 @@ class Watcher {
     [[nodiscard]] std::string label() const;
 
   private:
+    asio::awaitable<Result<void>> check();
     asio::awaitable<Result<void>> list_page();
     asio::awaitable<Result<void>> follow();
     asio::awaitable<Result<void>> read_stream(http::ResponseStream& stream);
@@ -77,17 +85,22 @@ class Watcher {
     asio::awaitable<void> recover(Error error);
     [[nodiscard]] std::string target(std::string_view parameters) const;
     void heard();
+    void note_refusal(bool refused);
 
     rt::Runtime& runtime_;
     Client& client_;
     WatchSpec spec_;
     WatchSink& sink_;
     std::function<void()> on_synced_;
+    std::function<void()> on_refusal_;
     WatchMachine machine_;
+    PageSize page_size_;
     std::string trouble_;
+    std::optional<rt::TimePoint> refused_since_;
     rt::Event wake_; // ends a pause
     rt::TimePoint answered_at_;
     rt::TimePoint heard_at_;
+    rt::Duration lived_{};                 // the last stream
     http::ResponseStream* open_ = nullptr; // the stream that is being read
     bool synced_ = false;
 };

@@ -11,7 +11,7 @@ namespace {
 Error refusal(std::string_view text, std::string_view why) {
     return make_error(ErrorClass::invalid,
                       "bind address \"" + printable(text, 128) + "\": " + std::string(why) +
-                          "; use for example \":8080\", \"127.0.0.1:8080\" or \"[::1]:8080\"");
+                          "; use, for example, \":8080\", \"127.0.0.1:8080\" or \"[::1]:8080\"");
 }
 
 std::optional<std::uint16_t> port_or_zero(std::string_view text) {
@@ -32,7 +32,7 @@ Result<BindAddress> parse_bind_address(std::string_view text) {
     std::string_view host = text.substr(0, colon);
     const auto port = port_or_zero(text.substr(colon + 1));
     if (!port)
-        return refusal(text, "the port is no number from 0 to 65535");
+        return refusal(text, "the port is not a number from 0 to 65535");
     if (host.empty())
         return BindAddress{.host = std::nullopt, .port = *port};
     if (host == "localhost")
@@ -43,9 +43,9 @@ Result<BindAddress> parse_bind_address(std::string_view text) {
     boost::system::error_code error;
     const auto address = boost::asio::ip::make_address(std::string(host), error);
     if (error)
-        return refusal(text, "the host is no IP address");
+        return refusal(text, "the host is not an IP address");
     if (address.is_v6() != bracketed)
-        return refusal(text, bracketed ? "only an IPv6 address stands in brackets"
+        return refusal(text, bracketed ? "brackets are only for IPv6 addresses"
                                        : "an IPv6 address needs brackets");
     return BindAddress{.host = address, .port = *port};
 }

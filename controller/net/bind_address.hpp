@@ -12,7 +12,7 @@
 namespace oco::net {
 
 struct BindAddress {
-    std::optional<boost::asio::ip::address> host; // nothing: every address of both families
+    std::optional<boost::asio::ip::address> host; // nullopt: all addresses of both families
     std::uint16_t port = 0;                       // 0: the kernel chooses
 };
 

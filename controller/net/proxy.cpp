@@ -111,8 +111,8 @@ Result<std::shared_ptr<const Proxy>> parse_proxy_url(std::string_view url) {
     const std::string scheme = to_lower(url.substr(0, scheme_end));
     if (scheme == "https" || scheme == "socks5" || scheme == "socks5h")
         return invalid("has the scheme " + scheme +
-                       ", which is not supported: use an HTTP proxy, http://host:port (what passes "
-                       "through it is encrypted all the same)");
+                       ", which is not supported: use an HTTP proxy, http://host:port (traffic "
+                       "through it is still encrypted)");
     if (scheme != "http")
         return invalid(expected_proxy_url);
     url.remove_prefix(scheme_end + 3);
@@ -125,7 +125,7 @@ Result<std::shared_ptr<const Proxy>> parse_proxy_url(std::string_view url) {
     if (const auto at = url.rfind('@'); at != std::string_view::npos) {
         auto credentials = basic_credentials(url.substr(0, at));
         if (!credentials)
-            return invalid("has a '%' in its user or password that must be written %25");
+            return invalid("has a '%' in its user name or password that must be written as %25");
         proxy->basic_credentials = std::move(*credentials);
         url.remove_prefix(at + 1);
     }

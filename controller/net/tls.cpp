@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 
 namespace oco::net {
 namespace {
@@ -32,10 +33,14 @@ Result<void> add_authorities(SSL_CTX* context, std::string_view pem) {
     const unsigned long last = ERR_peek_last_error();
     const bool at_end = ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
     ERR_clear_error();
-    if (count == 0 || !at_end)
+    if (!at_end)
+        return make_error(ErrorClass::invalid, "certificate number " + std::to_string(count + 1) +
+                                                   " of the CA bundle is damaged: store it again, "
+                                                   "with all its lines");
+    if (count == 0)
         return make_error(ErrorClass::invalid,
-                          "the CA bundle holds no valid PEM certificate after number " +
-                              std::to_string(count));
+                          "the CA bundle holds no PEM certificate: store the CA's certificate as "
+                          "PEM (openssl x509 -inform der -in FILE makes it from DER)");
     return {};
 }
 
@@ -44,6 +49,7 @@ Result<void> add_authorities(SSL_CTX* context, std::string_view pem) {
 Result<std::shared_ptr<TlsContext>> make_tls_context(const TlsOptions& options) {
     auto context = std::make_shared<TlsContext>();
     context->verify = options.verify;
+    context->ca_setting = options.ca_setting;
     SSL_CTX* native = context->ssl.native_handle();
     SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
     SSL_CTX_set_options(native, SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_RENEGOTIATION);
@@ -51,6 +57,8 @@ Result<std::shared_ptr<TlsContext>> make_tls_context(const TlsOptions& options) 
     SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
     error_code ec;
     if (options.verify == Verify::peer) {
+        // Whatever is stored as an anchor is one: an intermediate CA, or the server's certificate.
+        X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(native), X509_V_FLAG_PARTIAL_CHAIN);
         context->ssl.set_verify_mode(asio::ssl::verify_peer, ec);
         if (options.system_roots == TlsOptions::SystemRoots::yes)
             context->ssl.set_default_verify_paths(ec);

@@ -20,6 +20,8 @@ struct TlsOptions {
     std::string extra_ca_pem;
     // With it, OpenSSL's default directory of CAs counts too; without, only `extra_ca_pem`.
     enum class SystemRoots { yes, no } system_roots = SystemRoots::yes;
+    // What names `extra_ca_pem`, for messages about a certificate that is not trusted.
+    std::string ca_setting = "the CA bundle";
     std::string client_certificate_pem; // empty: none
     SecretBytes client_key_pem;
 };
@@ -30,6 +32,7 @@ struct TlsContext {
 
     boost::asio::ssl::context ssl;
     Verify verify = Verify::peer;
+    std::string ca_setting; // as in TlsOptions
 };
 
 Result<std::shared_ptr<TlsContext>> make_tls_context(const TlsOptions& options);

@@ -53,7 +53,7 @@ Result<bool> TunnelReply::feed(std::string_view bytes) {
             return false;
         const auto status = end > max_head_bytes ? std::nullopt : status_of(head_);
         if (!status)
-            return failure("does not answer in HTTP/1.1");
+            return failure("does not respond in HTTP/1.1");
         const bool interim = *status < 200;
         if (!interim && *status >= 300)
             return refusal(*status);
@@ -62,22 +62,22 @@ Result<bool> TunnelReply::feed(std::string_view bytes) {
             continue;
         // The far side has nothing to say before it is spoken to: TLS and HTTP clients begin.
         if (!head_.empty())
-            return failure("sends more than its answer");
+            return failure("sent more than its response");
         return true;
     }
 }
 
 Error TunnelReply::closed() const {
-    return failure("closed the connection unanswered");
+    return failure("closed the connection without a response");
 }
 
 Error TunnelReply::refusal(int status) const {
     constexpr int authentication_required = 407;
     if (status == authentication_required)
         return failure(proxy_.basic_credentials.empty()
-                           ? "wants a user and a password in its URL (407)"
-                           : "wants other credentials than those in its URL (407)");
-    return failure("refuses the tunnel with status " + std::to_string(status));
+                           ? "requires a user name and password in its URL (407)"
+                           : "rejected the credentials in its URL (407)");
+    return failure("refused the tunnel with status " + std::to_string(status));
 }
 
 Error TunnelReply::failure(std::string_view what) const {

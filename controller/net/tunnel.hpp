@@ -1,5 +1,5 @@
 // Opening a tunnel through an HTTP proxy, without any I/O: bytes out for CONNECT, bytes in for the
-// proxy's answer (RFC 9110, section 9.3.6). Not for http/, which stands on this layer.
+// proxy's response (RFC 9110, section 9.3.6). Does not use http/, which is above this layer.
 #pragma once
 
 #include "net/proxy.hpp"
@@ -17,8 +17,8 @@ class TunnelReply {
     // `proxy` must outlive this.
     explicit TunnelReply(const Proxy& proxy) : proxy_(proxy) {}
 
-    // Takes the bytes as they come; true once the tunnel is open. Errors are `unavailable`, and
-    // made of the proxy's address and status only.
+    // Takes the bytes as they arrive; true once the tunnel is open. Errors are `unavailable`, and
+    // contain only the proxy's address and status.
     Result<bool> feed(std::string_view bytes);
     // The proxy closed before that.
     [[nodiscard]] Error closed() const;

@@ -177,7 +177,7 @@ ErrorClass class_of(int status) {
     }
 }
 
-// Whether the status tells that a PATCH was not carried out.
+// Whether the status says that a PATCH was not carried out.
 bool is_definite(int status) {
     return status >= 300 && status < 500 && status != 408;
 }
@@ -187,7 +187,7 @@ bool says_failure(const json::Value& body) {
 }
 
 std::string answered(int status) {
-    return "Omni answered " + std::to_string(status);
+    return "Omni returned " + std::to_string(status);
 }
 
 } // namespace
@@ -201,7 +201,7 @@ Result<void> check_success(const http::Response& response, const Outgoing& outgo
         error.kind = ErrorClass::unavailable;
         error.sent = Sent::maybe;
         error.message = answered(response.status) +
-                        " with an HTML page, not as its API does; baseURL may be wrong";
+                        " with an HTML page instead of an API response; check spec.baseURL";
         return error;
     }
     const auto document = parsed_body(response);
@@ -209,7 +209,7 @@ Result<void> check_success(const http::Response& response, const Outgoing& outgo
         return {};
     error.kind = ErrorClass::refused;
     error.message =
-        answered(response.status) + ", but without success" + explanation(response, outgoing);
+        answered(response.status) + ", but no success" + explanation(response, outgoing);
     return error;
 }
 
@@ -223,9 +223,16 @@ Error error_of(const http::Response& response, const Outgoing& outgoing, WallTim
         error.retry_after = http::parse_retry_after(response.header("retry-after"), now);
     error.message = answered(status);
     if (status >= 300 && status < 400)
-        error.message += ", a redirect, which is never followed; baseURL may be wrong";
+        error.message += ", a redirect, which is never followed; check spec.baseURL";
     else
         error.message += explanation(response, outgoing);
+    return error;
+}
+
+Error without_repeats(Error error, const Outgoing& outgoing) {
+    if (error.kind == ErrorClass::tls && repeats_any(error.message, outgoing))
+        error.message = "the server's certificate is not trusted (the names in it are withheld: "
+                        "they repeat part of what was sent)";
     return error;
 }
 

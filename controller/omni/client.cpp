@@ -1,5 +1,6 @@
 #include "omni/client.hpp"
 
+#include "base/text.hpp"
 #include "omni/answer.hpp"
 #include "omni/connection_list.hpp"
 #include "omni/request.hpp"
@@ -17,7 +18,7 @@ asio::awaitable<Result<void>> Client::update_connection(std::string id, Update u
         co_return make_error(ErrorClass::invalid, "nothing to send to Omni");
     auto response = co_await send(update_request(id, update));
     if (!response)
-        co_return response.error();
+        co_return without_repeats(response.error(), {.update = &update});
     co_return check_success(*response, {.token = &token_, .update = &update}, runtime_.wall_now());
 }
 
@@ -25,14 +26,27 @@ asio::awaitable<Result<std::vector<ConnectionInfo>>> Client::list_connections() 
     const auto response = co_await read(list_request());
     if (!response)
         co_return response.error();
-    co_return parse_connections(*response);
+    auto connections = parse_connections(*response);
+    if (connections)
+        for (auto& info : *connections)
+            withhold_repeats(info);
+    co_return connections;
 }
 
 asio::awaitable<Result<ConnectionInfo>> Client::get_connection(std::string id) {
     const auto response = co_await read(get_request(id));
     if (!response)
         co_return response.error();
-    co_return parse_connection(*response);
+    auto info = parse_connection(*response);
+    if (info)
+        withhold_repeats(*info);
+    co_return info;
+}
+
+// What is shown of a connection must not be the API key, whatever Omni or a proxy writes there.
+void Client::withhold_repeats(ConnectionInfo& info) const {
+    if (shares_run(info.dialect, token_.expose()))
+        info.dialect = withheld_dialect;
 }
 
 asio::awaitable<Result<void>> Client::whoami() {
@@ -56,6 +70,8 @@ asio::awaitable<Result<http::Response>> Client::send(http::Request request) {
     auto response = co_await http_.send(std::move(request), request_deadline);
     if (observer_)
         observer_(method, response ? response->status : 0, runtime_.now() - start);
+    if (!response)
+        co_return without_repeats(response.error(), {.token = &token_});
     co_return response;
 }
 

@@ -234,7 +234,7 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
 };
 
 Error unusable(const http::Response& response, const std::string& why) {
-    Error error = make_error(ErrorClass::unavailable, "Omni's answer to GET " + why);
+    Error error = make_error(ErrorClass::unavailable, "Omni's response to GET " + why);
     error.http_status = response.status;
     return error;
 }

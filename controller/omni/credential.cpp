@@ -11,9 +11,9 @@ Result<PreparedCredential> prepare_password(const SecretBytes& raw) {
         return make_error(ErrorClass::invalid, why);
     };
     if (text.empty())
-        return refuse("the password is empty");
+        return refuse("the password is empty; store it in the Secret");
     if (text.find_first_not_of("\r\n") == std::string_view::npos)
-        return refuse("the password is empty except for line breaks");
+        return refuse("the password consists of line breaks only; store it in the Secret");
     if (text.size() > max_credential_bytes)
         return refuse("the password is larger than 1 MiB");
     if (!is_utf8(text))

@@ -1,7 +1,7 @@
-// What is checked and converted before a credential is sent: a request is scarce, and a credential
-// that Omni would store but the warehouse refuse breaks every dashboard of the connection.
+// What is checked and converted before a credential is sent: requests are scarce, and a credential
+// that Omni stores but the warehouse rejects breaks every dashboard of the connection.
 //
-// Pure functions. Errors are ErrorClass::invalid; each message names what is wrong and the way out,
+// Pure functions. Errors are ErrorClass::invalid; each message says what is wrong and what to do,
 // and holds no byte of the credential.
 #pragma once
 

@@ -1,6 +1,7 @@
 #include "omni/pem.hpp"
 
 #include "base/text.hpp"
+#include "omni/text_form.hpp"
 
 #include <array>
 #include <optional>
@@ -121,16 +122,53 @@ Result<std::string_view> label_of(std::string_view line) {
     return invalid("has lost its line breaks; store it with each line on a line of its own");
 }
 
+// Of a text without a block: what it is instead, and what makes PEM of it.
+std::string in_place_of_pem(TextForm form) {
+    switch (form) {
+    case TextForm::base64_of_pem:
+        return "is base64 of PEM: it was encoded twice; put the PEM text itself (base64 -d FILE) "
+               "into stringData, or encode it once in data";
+    case TextForm::base64_of_der:
+        return "is base64 without the lines that begin and end PEM; make PEM of it "
+               "(base64 -d FILE | openssl pkey -inform der)";
+    case TextForm::hex_of_der:
+        return "is DER in hexadecimal; make PEM of it (xxd -r -p FILE | openssl pkey -inform der)";
+    case TextForm::der:
+        return "is not PEM, but looks like DER; convert it (openssl pkey -inform der -in FILE)";
+    case TextForm::pkcs12:
+        return "is a PKCS#12 archive; take the private key out of it "
+               "(openssl pkcs12 -in FILE -nocerts -noenc)";
+    case TextForm::jwk:
+        return "is a JWK (JSON Web Key), not PEM; make PEM of it (Python's jwcrypto: "
+               "JWK.from_json(text).export_to_pem(True, None))";
+    case TextForm::jwk_set:
+        return "is a set of JWKs (JSON Web Keys), not PEM; make PEM of one of them (Python's "
+               "jwcrypto: JWK.from_json(text).export_to_pem(True, None))";
+    case TextForm::service_account:
+        return "is a Google service account's key file, not PEM; for BigQuery, name it in "
+               "spec.credentials.bigQueryServiceAccount";
+    case TextForm::json:
+    case TextForm::json_string:
+    case TextForm::base64_of_json:
+        return "is JSON, not PEM; store the member that holds the key, with real line breaks "
+               "(jq -r .MEMBER FILE)";
+    case TextForm::openssh_public_key:
+        return std::string("is an OpenSSH public key") + wants_private;
+    case TextForm::putty:
+        return "is in PuTTY's own format; convert it (puttygen FILE -O private-openssh -o KEYFILE)";
+    case TextForm::pem:
+        return "is not PEM: its first line must stand on a line of its own, without quotes or "
+               "anything else in front of it";
+    default:
+        return encoding_advice(form);
+    }
+}
+
 Error no_block(std::string_view text) {
-    if (text.find(begin_mark) != std::string_view::npos)
-        return invalid("is not PEM: its first line must stand on a line of its own, without "
-                       "quotes or anything else in front of it");
-    if (text.starts_with("LS0t"))
-        return invalid("is base64 of PEM: it was encoded twice; put the PEM text itself into "
-                       "stringData, or encode it once in data");
-    if (text.starts_with('\x30'))
-        return invalid("is not PEM, but looks like DER; convert it (openssl pkey -inform der)");
-    return invalid("is not PEM: no line begins a PEM block");
+    const std::string what = in_place_of_pem(form_of(text));
+    return invalid(what.empty() ? "is not PEM: no line begins a PEM block; store the text that "
+                                  "begins with five dashes and BEGIN, whole"
+                                : what);
 }
 
 Result<PemKey> verdict(const Found& found, std::string_view text) {

@@ -18,7 +18,7 @@ http::Request update_request(std::string_view connection_id, const Update& updat
 http::Request list_request();
 // GET /api/v1/connections/{id}. Not every release of Omni has it: 404 and 405 may mean the route.
 http::Request get_request(std::string_view connection_id);
-// GET /api/v1/whoami: whether the key itself is good.
+// GET /api/v1/whoami: whether the key itself is valid.
 http::Request whoami_request();
 
 } // namespace oco::omni

@@ -2,6 +2,7 @@
 #include "base/utf8.hpp"
 #include "omni/credential.hpp"
 #include "omni/private_key.hpp"
+#include "omni/text_form.hpp"
 
 #include <string>
 
@@ -15,6 +16,32 @@ Error invalid_file(std::string message) {
     return make_error(ErrorClass::invalid, "the service account file " + std::move(message));
 }
 
+constexpr const char* advice = "; use the JSON key file as Google Cloud gives it";
+constexpr const char* new_key =
+    "; use the whole JSON key file as Google Cloud gives it (gcloud iam "
+    "service-accounts keys create FILE --iam-account=EMAIL)";
+
+// What is stored in place of the file, and the way back; empty: nothing that is known.
+std::string in_place_of_file(TextForm form) {
+    switch (form) {
+    case TextForm::base64_of_json:
+        return "is base64 of JSON: it was encoded twice; put the JSON itself (base64 -d FILE) into "
+               "stringData, or encode it once in data";
+    case TextForm::json_string:
+        return "is JSON inside a JSON string: it was encoded twice; take it out (jq -r . FILE)";
+    case TextForm::pem:
+    case TextForm::base64_of_pem:
+    case TextForm::base64_of_der:
+    case TextForm::hex_of_der:
+    case TextForm::der:
+        return std::string("is a key or certificate alone, not JSON") + new_key;
+    case TextForm::pkcs12:
+        return std::string("is a PKCS#12 archive, not JSON") + new_key;
+    default:
+        return encoding_advice(form);
+    }
+}
+
 // A member given twice is read differently by different readers: ours and Omni's might disagree.
 Result<std::string_view> member(const json::Value& file, std::string_view name) {
     const json::Value* found = nullptr;
@@ -25,7 +52,6 @@ Result<std::string_view> member(const json::Value& file, std::string_view name) 
             return invalid_file("has \"" + std::string(name) + "\" more than once");
         found = &it->value;
     }
-    constexpr const char* advice = "; use the JSON key file as Google Cloud gives it";
     if (found == nullptr)
         return invalid_file("has no \"" + std::string(name) + "\"" + advice);
     if (json::text_of(*found).empty())
@@ -70,11 +96,19 @@ Result<void> check_text(std::string_view text) {
         return invalid_file("is empty");
     if (text.size() > max_credential_bytes)
         return invalid_file("is larger than 1 MiB");
-    if (text.starts_with("\xEF\xBB\xBF"))
-        return invalid_file("begins with a byte order mark; save it as UTF-8 without");
-    if (!is_utf8(text) || text.find('\0') != std::string_view::npos)
-        return invalid_file("is not UTF-8 text; store it in the Secret as Google Cloud gives it");
-    return {};
+    const bool readable = is_utf8(text) && text.find('\0') == std::string_view::npos;
+    if (readable && !text.starts_with("\xEF\xBB\xBF"))
+        return {};
+    const std::string what = in_place_of_file(form_of(text));
+    return invalid_file(
+        what.empty() ? "is not UTF-8 text; store it in the Secret as Google Cloud gives it" : what);
+}
+
+Error not_an_object(std::string_view text, const Result<json::Document>& file) {
+    const std::string what = in_place_of_file(form_of(text));
+    if (!what.empty())
+        return invalid_file(what);
+    return invalid_file((file ? "is JSON, but no object" : "is " + file.error().message) + advice);
 }
 
 } // namespace
@@ -83,11 +117,8 @@ Result<PreparedCredential> prepare_service_account(const SecretBytes& raw) {
     if (auto text = check_text(raw.expose()); !text)
         return text.error();
     const auto file = json::parse(raw.expose());
-    if (!file)
-        return invalid_file("is " + file.error().message);
-    if (!file->IsObject())
-        return invalid_file(
-            "is JSON, but no object; use the JSON key file as Google Cloud gives it");
+    if (!file || !file->IsObject())
+        return not_an_object(raw.expose(), file);
     if (auto type = check_type(*file); !type)
         return type.error();
     for (const auto name : {"project_id", "client_email"})

@@ -1,4 +1,4 @@
-// What the operator keeps in an Omni connection, and what Omni tells about one.
+// What the operator manages in an Omni connection, and what Omni reports about one.
 //
 // Source: Omni API, "Update connection" (PATCH /v1/connections/{connectionId}) and "List
 // connections" (GET /v1/connections). Credentials are never readable; the fields of ConnectionInfo
@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/secret_bytes.hpp"
+#include "base/texts.hpp"
 
 #include <optional>
 #include <string>
@@ -36,8 +37,8 @@ struct EnvironmentUserAttribute {
     enum class State { present, absent };
 
     State state = State::present;
-    std::string attribute_name;              // empty when absent
-    std::vector<std::string> default_values; // in order; empty when absent
+    std::string attribute_name; // empty when absent
+    Texts default_values;       // in order; empty when absent
 
     bool operator==(const EnvironmentUserAttribute&) const = default;
 };
@@ -47,12 +48,12 @@ struct EnvironmentUserAttribute {
 // compare with same_environment().
 enum class ValuesForm { list, joined };
 
-// What Omni tells about a connection. nullopt: not told; a role told as null counts as not told, an
-// attribute told as null or empty is `absent`.
+// What Omni reports about a connection. nullopt: not reported; a null role counts as not reported,
+// a null or empty attribute is `absent`.
 struct ConnectionInfo {
     std::string id; // as Omni writes it: letters, digits, '-' and '_', at most 128
     std::string name;
-    std::string dialect;  // empty: not told
+    std::string dialect;  // empty: not reported
     bool deleted = false; // Omni keeps deleted connections, with `deletedAt` set
     std::optional<std::string> base_role;
     std::optional<EnvironmentUserAttribute> environment_user_attribute;
@@ -71,16 +72,16 @@ struct Update {
     }
 };
 
-// Whether Omni takes the two as one role: QUERY_TOPICS is also written RESTRICTED_QUERIER.
+// Whether Omni treats the two as one role: QUERY_TOPICS is also written RESTRICTED_QUERIER.
 bool same_role(std::string_view a, std::string_view b);
 
-// Whether the values that Omni told are the wanted ones. A list must equal the list; a joined
+// Whether the values that Omni reported are the wanted ones. A list must equal the list; a joined
 // string must equal the wanted values joined by commas, white space around commas aside.
 bool same_values(const std::vector<std::string>& told, ValuesForm form,
                  const std::vector<std::string>& wanted);
 
-// Whether what Omni told is the wanted setting; true when it was not told, since nothing is known
-// to differ.
+// Whether what Omni reported is the wanted setting; true if it was not reported, because nothing is
+// known to differ.
 bool same_environment(const ConnectionInfo& told, const EnvironmentUserAttribute& wanted);
 
 } // namespace oco::omni

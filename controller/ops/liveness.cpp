@@ -13,10 +13,10 @@ std::string seconds(rt::Duration duration) {
 std::string liveness_trouble(rt::TimePoint now, rt::TimePoint last_beat,
                              const std::vector<WatchLife>& watches) {
     if (now - last_beat > heartbeat_limit)
-        return "the loop stalls: its last turn was " + seconds(now - last_beat) + " ago";
+        return "the event loop has stalled: its last turn was " + seconds(now - last_beat) + " ago";
     for (const auto& watch : watches)
         if (now - watch.answered_at > watch_limit)
-            return "the watch of " + watch.name + " has had no answer from the API server for " +
+            return "the API server has not answered the watch of " + watch.name + " for " +
                    seconds(now - watch.answered_at);
     return {};
 }

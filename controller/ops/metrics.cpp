@@ -65,7 +65,7 @@ struct Metrics::Families {
 
     Series<Gauge> build_info{registry,
                              {"omni_connection_operator_build_info",
-                              "Always 1; the labels tell which build runs.",
+                              "Always 1; the labels identify the build.",
                               {"version", "commit"}}};
 
     Series<Counter> reconciles{
@@ -85,22 +85,23 @@ struct Metrics::Families {
     Series<Histogram> rotation_latency{
         registry,
         {"omni_rotation_latency_seconds",
-         "From the observed change of a Secret until Omni accepted the value.",
+         "Time from the observed change of a Secret until Omni accepts the value.",
          {}},
         rotation_buckets()};
 
     Series<Counter> omni_requests{registry,
                                   {"omni_api_requests_total",
-                                   "Requests to Omni, by status code; <error> means no answer.",
+                                   "Requests to Omni, by status code; <error> means no response.",
                                    {"omni_instance", "method", "code"}}};
     Series<Histogram> omni_request_duration{registry,
                                             {"omni_api_request_duration_seconds",
-                                             "How long Omni took to answer.",
+                                             "How long Omni took to respond.",
                                              {"omni_instance", "method"}},
                                             omni_request_buckets()};
-    Series<Counter> rate_limited{
-        registry,
-        {"omni_rate_limited_total", "Requests that Omni answered with 429.", {"omni_instance"}}};
+    Series<Counter> rate_limited{registry,
+                                 {"omni_rate_limited_total",
+                                  "Requests to which Omni responded with 429.",
+                                  {"omni_instance"}}};
     Series<Histogram> rate_limit_wait{registry,
                                       {"omni_rate_limit_wait_seconds",
                                        "How long a request was held back by the rate limit.",
@@ -110,16 +111,16 @@ struct Metrics::Families {
     Series<Counter> kube_requests{
         registry,
         {"rest_client_requests_total",
-         "Requests to the Kubernetes API, by status code; <error> means no answer.",
+         "Requests to the Kubernetes API, by status code; <error> means no response.",
          {"code", "method", "host"}}};
     Series<Histogram> kube_request_duration{registry,
                                             {"rest_client_request_duration_seconds",
-                                             "How long the Kubernetes API took to answer.",
+                                             "How long the Kubernetes API took to respond.",
                                              {"verb", "host"}},
                                             kube_request_buckets()};
     Series<Gauge> leader{registry,
                          {"leader_election_master_status",
-                          "1 while this process holds the lease, 0 while it stands by.",
+                          "1 while this process holds the Lease, 0 while it is on standby.",
                           {"name"}}};
 
     Series<Counter> work_added{

@@ -14,7 +14,7 @@ namespace oco::ops {
 // them. Label values are names and codes, few in number; never texts of errors or of Omni.
 // `instance` is "namespace/name" of an OmniInstance. `result` is one of success, rejected,
 // refused, rate_limited, unavailable, unknown; `field` one of credential, base_role,
-// environment_user_attribute. An HTTP `code` of 0 means no answer ("<error>", as client-go has it).
+// environment_user_attribute. An HTTP `code` of 0 means no response ("<error>", as in client-go).
 // Not synchronised: for the thread that runs the loop.
 class Metrics {
   public:
@@ -38,16 +38,16 @@ class Metrics {
     // Requests to Omni.
     void omni_request(std::string_view instance, std::string_view method, int code,
                       Seconds duration);
-    void rate_limited(std::string_view instance);                      // Omni answered 429
+    void rate_limited(std::string_view instance);                      // Omni returned 429
     void rate_limit_wait(std::string_view instance, Seconds duration); // 0 counts too
 
-    // Starts the counters of an instance at 0, so that their first increase is seen. Harmless for
-    // one that is known.
+    // Starts the counters of an instance at 0, so that their first increase is seen. No effect if
+    // they exist.
     void add_instance(std::string_view instance);
-    // Drops all series of a deleted instance. What is reported of it later starts new ones.
+    // Drops all series of a deleted instance. Later reports start new ones.
     void forget_instance(std::string_view instance);
 
-    // Requests to Kubernetes. Of a watch, the time until its answer began.
+    // Requests to Kubernetes. For a watch, the time until its response began.
     void kube_request(int code, std::string_view method, std::string_view host, Seconds duration);
     void leader(std::string_view name, bool leading);
 

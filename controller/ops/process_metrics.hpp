@@ -1,4 +1,4 @@
-// What the kernel tells about this process: the process_* metrics of every Prometheus client.
+// What the kernel reports about this process: the process_* metrics of every Prometheus client.
 #pragma once
 
 #include "ops/exposition.hpp"

@@ -53,11 +53,17 @@ void write_snapshot(ExpositionWriter& writer, const Snapshot& snapshot) {
     if (!snapshot.watches.empty())
         writer.begin_gauge("omni_watch_last_activity_timestamp_seconds",
                            "When the API server last sent something on a watch, in Unix time; of "
-                           "several watches of a resource, the one that is silent longest.");
+                           "several watches of a resource, the one that has been silent longest.");
     for (const auto& entry : snapshot.watches)
         writer.sample({{"resource", entry.resource}}, unix_seconds(entry.last_activity));
+    if (!snapshot.namespaces.empty())
+        writer.begin_gauge("omni_namespace_synced",
+                           "1 while the objects and Secrets of a namespace of --namespace are "
+                           "known and kept up to date, else 0.");
+    for (const auto& entry : snapshot.namespaces)
+        writer.sample({{"watched_namespace", entry.name}}, entry.up_to_date ? 1 : 0);
     if (!snapshot.queues.empty())
-        writer.begin_gauge("workqueue_depth", "Items that wait in the work queue.");
+        writer.begin_gauge("workqueue_depth", "Items waiting in the work queue.");
     for (const auto& entry : snapshot.queues)
         writer.sample({{"name", entry.name}}, static_cast<double>(entry.depth));
 }

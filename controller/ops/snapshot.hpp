@@ -45,6 +45,12 @@ struct Snapshot {
         WallTime last_activity;
     };
 
+    // Of those that are named with --namespace.
+    struct Namespace {
+        std::string name;
+        bool up_to_date = false;
+    };
+
     struct Queue {
         std::string name;
         std::size_t depth = 0;
@@ -55,6 +61,7 @@ struct Snapshot {
     std::vector<Push> credential_pushes; // of the credential that Omni holds
     std::vector<Instance> instances;
     std::vector<Watch> watches;
+    std::vector<Namespace> namespaces;
     std::vector<Queue> queues;
 };
 

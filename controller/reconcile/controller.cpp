@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/mutation.hpp"
+#include "kube/namespace.hpp"
 #include "reconcile/account/used_slots.hpp"
 
 #include <boost/asio/cancellation_state.hpp>
@@ -12,11 +13,13 @@
 namespace oco::reconcile {
 namespace {
 
-// More than any one instance can keep waiting for Omni.
-constexpr std::size_t connection_workers = 128;
-constexpr std::size_t instance_workers = 8;
+// More than any one API key can keep waiting for Omni; and as many that hosts keep waiting as the
+// memory allows for, some 30 KiB each.
+constexpr work::QueueLimits workers{.running = 128, .slow = 384};
 // A spec is often applied together with its Secret: one PATCH then serves both.
 constexpr rt::Duration spec_settles = std::chrono::milliseconds(100);
+// Tools that replace a Secret delete it, and create it again at once.
+constexpr rt::Duration deletion_settles = std::chrono::seconds(1);
 // At the end of the process, for all statuses that are not up to date.
 constexpr rt::Duration record_patience = std::chrono::seconds(1);
 
@@ -28,6 +31,17 @@ work::QueueHooks queue_hooks(ops::Metrics& metrics, std::string name) {
                 [&metrics, name](double s) {
                     metrics.work_done(name, ops::Seconds(s));
                 }};
+}
+
+std::string namespace_of(const ObjectKey& key) {
+    return key.ns;
+}
+
+std::unique_ptr<StatusSink> make_status_sink(rt::Runtime& runtime, kube::Client& client,
+                                             bool dry_run) {
+    if (dry_run)
+        return std::make_unique<ForgetfulStatusSink>();
+    return std::make_unique<KubeStatusSink>(runtime, client);
 }
 
 std::set<ObjectKey> secrets_of(const api::OmniConnection& object) {
@@ -47,22 +61,25 @@ std::set<ObjectKey> secrets_of(const api::OmniInstance& object) {
 } // namespace
 
 Controller::Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRecorder& events,
-                       ops::Metrics& metrics, boost::asio::thread_pool& offload, Settings settings,
-                       kube::LeaderElector* elector)
-    : runtime_(runtime), client_(client), settings_(std::move(settings)), metrics_(metrics),
+                       ops::Metrics& metrics, Settings settings, kube::LeaderElector* elector,
+                       Budgets spent)
+    : runtime_(runtime), client_(client), settings_(std::move(settings)),
+      statuses_(make_status_sink(runtime, client, settings_.dry_run)), metrics_(metrics),
       caches_([this](const auto& before, const auto& after) { connection_changed(before, after); },
               [this](const auto& before, const auto& after) { instance_changed(before, after); },
               [this](const auto& before, const auto& after) { secret_changed(before, after); },
               [this](const auto&, const auto&) { namespace_changed(); }),
-      tasks_(runtime), progress_(runtime), elector_(elector) {
+      tasks_(runtime), watches_(runtime, client, settings_, caches_, tasks_,
+                                [this](const std::string& ns) { watched_otherwise(ns); }),
+      crds_(runtime, client), elector_(elector) {
     const Services services{.runtime = runtime_,
                             .kube = client,
                             .events = events,
                             .metrics = metrics,
-                            .offload = offload,
                             .settings = settings_,
                             .digest_key = digest_key_,
-                            .leadership = leadership_};
+                            .leadership = leadership_,
+                            .statuses = *statuses_};
     instances_ = std::make_unique<InstanceReconciler>(
         services, caches_, tasks_,
         InstanceReconciler::Hooks{
@@ -71,33 +88,32 @@ Controller::Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRe
             .requeue = [this](const ObjectKey& key) { instance_queue_->add(key); },
             .changed =
                 [this](const ObjectKey& key) {
+                    connections_->instance_changed(key);
                     wake_connections_of(key);
                 }});
+    instances_->resume(std::move(spent));
     connections_ = std::make_unique<ConnectionReconciler>(
         services, caches_, *instances_, tasks_,
         ConnectionReconciler::Hooks{
             .requeue_at = [this](const ObjectKey& key,
                                  rt::TimePoint when) { connection_queue_->add_at(key, when); },
             .requeue = [this](const ObjectKey& key) { connection_queue_->add(key); },
-            .claim = [this](const api::OmniConnection& object,
-                            const api::Target& target) { claim(object, target); },
             .secret_seen =
                 [this](const kube::ObjectMeta& meta) {
-                    if (!caches_.secrets.get(meta.key))
-                        caches_.secrets.put({.meta = meta});
+                    caches_.secrets.put_read({.meta = meta});
                 }});
     instance_queue_ = std::make_unique<work::Queue<ObjectKey>>(
-        runtime_, instance_workers,
+        runtime_, workers,
         [this](ObjectKey key) {
             return contained(instances_->reconcile(key), *instance_queue_, key);
         },
-        queue_hooks(metrics, "omniinstance"));
+        queue_hooks(metrics, "omniinstance"), namespace_of);
     connection_queue_ = std::make_unique<work::Queue<ObjectKey>>(
-        runtime_, connection_workers,
+        runtime_, workers,
         [this](ObjectKey key) {
             return contained(connections_->reconcile(key), *connection_queue_, key);
         },
-        queue_hooks(metrics, "omniconnection"));
+        queue_hooks(metrics, "omniconnection"), namespace_of);
 }
 
 // A defect that one object brings up must not stop the work for all others.
@@ -108,56 +124,17 @@ asio::awaitable<void> Controller::contained(asio::awaitable<void> reconcile,
     } catch (const std::exception& defect) {
         if (rt::is_cancellation(defect))
             throw;
-        log::error("a defect of the operator", {{"object", key.str()}, {"error", defect.what()}});
+        log::error("unexpected exception", {{"object", key.str()}, {"error", defect.what()}});
         queue.add_at(key, runtime_.now() + std::chrono::seconds(30));
     }
-}
-
-// --- watching --------------------------------------------------------------------------------
-
-template<class T>
-void Controller::watch_one(kube::Store<T>& store, kube::WatchSpec spec,
-                           std::function<bool(const ObjectKey&)> keep) {
-    auto feed = std::make_unique<kube::StoreFeed<T>>(store, spec.ns, std::move(keep));
-    auto watcher = std::make_unique<kube::Watcher>(runtime_, client_, std::move(spec), *feed,
-                                                   [this] { progress_.notify(); });
-    tasks_.spawn(watcher->run());
-    feeds_.push_back(std::move(feed));
-    watchers_.push_back(std::move(watcher));
-}
-
-template<class T>
-void Controller::watch(kube::Store<T>& store, const kube::Resource& resource,
-                       std::string_view field_selector, bool metadata_only,
-                       std::function<bool(const ObjectKey&)> keep) {
-    const std::vector<std::string> all{""};
-    for (const auto& ns : settings_.namespaces.empty() ? all : settings_.namespaces)
-        watch_one(store,
-                  kube::WatchSpec{.resource = resource,
-                                  .ns = ns,
-                                  .field_selector = std::string(field_selector),
-                                  .metadata_only = metadata_only},
-                  keep);
 }
 
 asio::awaitable<void> Controller::run() {
     std::exception_ptr failure; // or a cancellation
     try {
-        watch(caches_.instances, kube::resources::omni_instances, "", false);
-        watch(caches_.connections, kube::resources::omni_connections, "", false);
-        co_await wait_for_all(&kube::Watcher::synced);
-        // The Secrets' store keeps what the objects name, so it is filled after them.
-        watch(caches_.secrets, kube::resources::secrets, "type!=helm.sh/release.v1", true,
-              [this](const ObjectKey& key) {
-                  return caches_.connections_by_secret.used(key) ||
-                         caches_.instances_by_secret.used(key);
-              });
-        co_await wait_for_all(&kube::Watcher::synced);
-        co_await wait_digest_key();
-        synced_ = true;
-        log::info("synced", {{"connections", std::to_string(caches_.connections.objects().size())},
-                             {"instances", std::to_string(caches_.instances.objects().size())}});
-        co_await lead();
+        // A task of its own: if any other fails, it must not go on, with the Lease held.
+        tasks_.spawn(begin());
+        co_await tasks_.join();
     } catch (...) {
         failure = std::current_exception();
     }
@@ -165,10 +142,27 @@ asio::awaitable<void> Controller::run() {
     // What follows takes a second at most, and nothing may cut it short: tasks refer to this.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     co_await tasks_.join();
-    if (!failure)
-        co_return; // the Lease is lost: another may lead, and what it writes is newer
+    if (!failure) { // the Lease is lost: another may lead, and what it writes is newer
+        co_await asio::this_coro::reset_cancellation_state();
+        co_return;
+    }
     co_await record_rest();
     std::rethrow_exception(failure);
+}
+
+asio::awaitable<void> Controller::begin() {
+    watches_.begin();
+    co_await watches_.wait();
+    co_await crds_.wait();
+    co_await wait_digest_key();
+    synced_ = true;
+    log::info("synced", {{"connections", std::to_string(caches_.connections.objects().size())},
+                         {"instances", std::to_string(caches_.instances.objects().size())}});
+    if (const auto trouble = watches_.trouble(); !trouble.empty())
+        log::warn("what cannot be watched is left out until it can be", {{"error", trouble}});
+    tasks_.spawn(report_missing_namespaces());
+    tasks_.spawn(crds_.follow());
+    co_await lead();
 }
 
 asio::awaitable<void> Controller::record_rest() {
@@ -181,17 +175,21 @@ asio::awaitable<void> Controller::record_rest() {
     recorded_ = co_await connections_->record_rest(record_patience);
 }
 
-// Without the right to watch namespaces, only the instances that select by label suffer.
-bool Controller::is_waited_for(const kube::Watcher& watcher) const {
-    return &watcher != caches_.namespace_watcher;
-}
-
-asio::awaitable<void> Controller::wait_for_all(bool (kube::Watcher::*state)() const) {
-    const auto ready = [&](const auto& watcher) {
-        return ((*watcher).*state)() || !is_waited_for(*watcher);
-    };
-    while (!std::ranges::all_of(watchers_, ready))
-        co_await progress_.wait();
+// Of a namespace that does not exist, the API server lists nothing, and watches it without a word.
+asio::awaitable<void> Controller::report_missing_namespaces() {
+    for (const std::string& ns : settings_.namespaces) {
+        const auto in_it = [&ns](const auto& entry) {
+            return entry.first.ns == ns;
+        };
+        if (std::ranges::any_of(caches_.connections.objects(), in_it) ||
+            std::ranges::any_of(caches_.instances.objects(), in_it))
+            continue;
+        if (co_await kube::look_up_namespace(client_, ns) == kube::NamespaceState::absent)
+            log::warn("a namespace given with --namespace does not exist",
+                      {{"namespace", ns},
+                       {"advice", "create it (kubectl create namespace " + ns +
+                                      "), and it is watched; or correct --namespace"}});
+    }
 }
 
 asio::awaitable<void> Controller::wait_digest_key() {
@@ -201,49 +199,58 @@ asio::awaitable<void> Controller::wait_digest_key() {
             co_await obtain_digest_key(runtime_, client_, settings_.operator_namespace, if_missing);
         if (key) {
             digest_key_ = std::move(*key);
+            if (digest_key_.made_up)
+                log::warn("no digest key can be read: a Secret counts as changed when its version "
+                          "differs, even if only a label changed; name the operator's namespace "
+                          "with --operator-namespace",
+                          {{"namespace", settings_.operator_namespace}});
             trouble_.clear();
             co_return;
         }
+        const bool news = trouble_ != key.error().message;
         trouble_ = key.error().message;
-        log::warn("waiting for the digest key", {{"error", key.error().message}});
+        log::write(news ? log::Level::warn : log::Level::debug, "waiting for the digest key",
+                   {{"error", trouble_}});
         co_await runtime_.sleep(std::chrono::seconds(2));
     }
 }
 
-// Returns when the Lease is lost.
+// Ends all when the Lease is lost.
 asio::awaitable<void> Controller::lead() {
     if (elector_ == nullptr) {
         // A dry run takes the statuses at their word: nothing is sent on the strength of it.
         if (settings_.dry_run)
             leadership_.takeover = kube::Takeover::clean;
         work();
-        co_return co_await tasks_.join();
+        co_return;
     }
     leadership_ = {.elector = elector_, .takeover = co_await elector_->acquire()};
     log::info("leading",
               {{"takeover", leadership_.takeover == kube::Takeover::clean ? "clean" : "unclean"}});
     tasks_.spawn(take_over());
     co_await elector_->hold();
+    tasks_.cancel();
 }
 
 // A standby's view may lag behind what its predecessor has done: a watch can be dead without
 // anybody knowing. What is sent goes by a view from after the Lease was ours.
 asio::awaitable<void> Controller::take_over() {
     if (!mutated("no-refresh-at-take-over")) {
-        for (const auto& watcher : watchers_)
-            watcher->refresh();
-        co_await wait_for_all(&kube::Watcher::fresh);
+        watches_.refresh();
+        co_await watches_.wait();
     }
     work();
 }
 
 void Controller::work() {
-    instances_->inherit(used_by_host());
+    if (elector_ == nullptr || !elector_->resumed()) // else all that counts was spent here
+        instances_->inherit(used_by_host());
+    connections_->begin();
     started_ = true;
     for (const auto& [key, object] : caches_.instances.objects())
-        instance_queue_->add(key);
+        instance_queue_->add_in_background(key);
     for (const auto& [key, object] : caches_.connections.objects())
-        connection_queue_->add(key);
+        connection_queue_->add_in_background(key);
     tasks_.spawn(instance_queue_->run());
     tasks_.spawn(connection_queue_->run());
 }
@@ -276,22 +283,24 @@ void Controller::connection_changed(const Connection& before, const Connection& 
     if (!after) {
         caches_.connections_by_secret.erase(key);
         caches_.connections_by_instance.erase(key);
-        for (const auto& other : caches_.ownership.erase(key))
-            connection_queue_->add(other);
-        connection_queue_->add(key);
-        instance_queue_->add(before->instance);
+        connections_->object_changed(key, nullptr);
+        if (started_) {
+            connection_queue_->add(key);
+            instance_queue_->add(before->instance);
+        }
         return;
     }
     const bool same = before && before->meta.uid == after->meta.uid;
     if (same && before->meta.generation == after->meta.generation &&
         before->reconcile_requested_at == after->reconcile_requested_at &&
-        before->force_requested_at == after->force_requested_at) {
+        before->force_requested_at == after->force_requested_at &&
+        before->meta.deleting == after->meta.deleting) {
         connections_->status_delivered(*after);
         return; // labels, or a status
     }
     caches_.connections_by_secret.set(key, secrets_of(*after));
     caches_.connections_by_instance.set(key, {after->instance});
-    claim(*after, connections_->target_of(*after));
+    connections_->object_changed(key, after.get());
     if (!started_)
         return;
     const bool spec_changed = !same || before->meta.generation != after->meta.generation;
@@ -306,14 +315,6 @@ void Controller::connection_changed(const Connection& before, const Connection& 
     }
 }
 
-void Controller::claim(const api::OmniConnection& object, const api::Target& target) {
-    for (const auto& other : caches_.ownership.set(
-             object.meta.key,
-             {.target = target, .created = object.meta.created, .fields = managed_fields(object)}))
-        if (started_)
-            connection_queue_->add(other);
-}
-
 void Controller::instance_changed(const Instance& before, const Instance& after) {
     const ObjectKey key = after ? after->meta.key : before->meta.key;
     if (after && before && before->meta.uid == after->meta.uid &&
@@ -325,16 +326,9 @@ void Controller::instance_changed(const Instance& before, const Instance& after)
         caches_.instances_by_secret.set(key, secrets_of(*after));
     else
         caches_.instances_by_secret.erase(key);
-    if (after && after->allowed_from == "Selector" && !watches_namespaces_) {
-        watches_namespaces_ = true;
-        watch_one(caches_.namespaces,
-                  kube::WatchSpec{.resource = kube::resources::namespaces, .metadata_only = true},
-                  {});
-        caches_.namespace_watcher = watchers_.back().get();
-    }
-    for (const auto& user : caches_.connections_by_instance.users_of(key))
-        if (const auto object = caches_.connections.get(user))
-            claim(*object, connections_->target_of(*object));
+    if (after && after->allowed_from == "Selector")
+        watches_.begin_namespaces();
+    connections_->instance_changed(key);
     if (!started_)
         return;
     instances_->forget_backoff(key);
@@ -346,26 +340,43 @@ void Controller::secret_changed(const Secret& before, const Secret& after) {
     if (!started_)
         return;
     const ObjectKey& key = after ? after->meta.key : before->meta.key;
-    if (!after)
-        connections_->secret_gone(key);
+    const auto now = runtime_.now();
+    const auto when = after ? secret_pace_.next(key, now) : now + deletion_settles;
+    const auto add = [&](work::Queue<ObjectKey>& queue, const ObjectKey& user) {
+        if (when <= now)
+            queue.add(user);
+        else
+            queue.add_at(user, when);
+    };
     for (const auto& user : caches_.instances_by_secret.users_of(key)) {
         instances_->forget_backoff(user);
-        instance_queue_->add(user);
+        add(*instance_queue_, user);
     }
     for (const auto& user : caches_.connections_by_secret.users_of(key)) {
         if (after)
             connections_->secret_changed(user);
-        connection_queue_->add(user);
+        add(*connection_queue_, user);
     }
+}
+
+// A namespace ("": all) is up to date now, or not any more.
+void Controller::watched_otherwise(const std::string& ns) {
+    if (!started_)
+        return;
+    connections_->namespaces_read();
+    for (const auto& [key, object] : caches_.instances.objects())
+        if (ns.empty() || key.ns == ns)
+            instance_queue_->add_in_background(key);
+    for (const auto& [key, object] : caches_.connections.objects())
+        if (ns.empty() || key.ns == ns || object->instance.ns == ns)
+            connection_queue_->add_in_background(key);
 }
 
 void Controller::namespace_changed() {
     for (const auto& [key, instance] : caches_.instances.objects()) {
         if (instance->allowed_from != "Selector")
             continue;
-        for (const auto& user : caches_.connections_by_instance.users_of(key))
-            if (const auto object = caches_.connections.get(user))
-                claim(*object, connections_->target_of(*object));
+        connections_->instance_changed(key);
         if (started_)
             wake_connections_of(key);
     }
@@ -373,7 +384,7 @@ void Controller::namespace_changed() {
 
 void Controller::wake_connections_of(const ObjectKey& instance) {
     for (const auto& user : caches_.connections_by_instance.users_of(instance))
-        connection_queue_->add(user);
+        connection_queue_->add_in_background(user);
 }
 
 } // namespace oco::reconcile

@@ -1,9 +1,12 @@
 // The reconcile loop: watches feed the Caches, changes become keys in two queues, and the
-// reconcilers work them off.
+// reconcilers process them.
 #pragma once
 
 #include "ops/liveness.hpp"
 #include "reconcile/account/instance_reconciler.hpp"
+#include "reconcile/cluster/change_pace.hpp"
+#include "reconcile/cluster/crd_check.hpp"
+#include "reconcile/cluster/watches.hpp"
 #include "reconcile/connection/connection_reconciler.hpp"
 #include "work/queue.hpp"
 
@@ -15,22 +18,26 @@ namespace oco::reconcile {
 class Controller {
   public:
     Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRecorder& events,
-               ops::Metrics& metrics, boost::asio::thread_pool& offload, Settings settings,
-               kube::LeaderElector* elector); // null: no election
+               ops::Metrics& metrics, Settings settings,
+               kube::LeaderElector* elector, // null: no election
+               Budgets spent = {});
 
     // Fills the stores, waits to lead, then reconciles: until cancelled, or until the Lease is
-    // lost. When it is cancelled it cuts what is under way, and records that in the objects.
+    // lost. On cancellation it cuts off requests in flight, and records that in the objects.
     asio::awaitable<void> run();
-    // No new work; requests under way go on. See idle().
+    // No new work; requests in flight continue. See idle().
     void close();
     [[nodiscard]] bool idle() const;
+
+    // After run(): what it has spent, for the next one in this process.
+    [[nodiscard]] Budgets budgets() const { return instances_->budgets(); }
 
     // After run(): all that was sent is recorded, so that the Lease may be released.
     [[nodiscard]] bool recorded() const { return recorded_; }
 
-    // Whether all stores were filled at least once.
+    // Whether the stores were filled once, with all that can be read.
     [[nodiscard]] bool synced() const;
-    // What stands in the way, for /readyz.
+    // What is missing, for /readyz; empty: nothing, or what is under way.
     [[nodiscard]] std::string trouble() const;
     // For each scrape.
     [[nodiscard]] ops::Snapshot snapshot() const;
@@ -47,21 +54,14 @@ class Controller {
     void instance_changed(const Instance& before, const Instance& after);
     void secret_changed(const Secret& before, const Secret& after);
     void namespace_changed();
-    void claim(const api::OmniConnection& object, const api::Target& target);
+    void watched_otherwise(const std::string& ns);
     void wake_connections_of(const ObjectKey& instance);
 
-    template<class T>
-    void watch(kube::Store<T>& store, const kube::Resource& resource,
-               std::string_view field_selector, bool metadata_only,
-               std::function<bool(const ObjectKey&)> keep = {});
-    template<class T>
-    void watch_one(kube::Store<T>& store, kube::WatchSpec spec,
-                   std::function<bool(const ObjectKey&)> keep);
     asio::awaitable<void> contained(asio::awaitable<void> reconcile, work::Queue<ObjectKey>& queue,
                                     ObjectKey key);
-    [[nodiscard]] bool is_waited_for(const kube::Watcher& watcher) const;
-    asio::awaitable<void> wait_for_all(bool (kube::Watcher::*state)() const);
+    asio::awaitable<void> report_missing_namespaces();
     asio::awaitable<void> wait_digest_key();
+    asio::awaitable<void> begin();
     asio::awaitable<void> lead();
     asio::awaitable<void> take_over();
     void work();
@@ -72,6 +72,7 @@ class Controller {
     kube::Client& client_;
     Settings settings_;
     DigestKey digest_key_;
+    std::unique_ptr<StatusSink> statuses_;
     ops::Metrics& metrics_;
     Caches caches_;
     rt::TaskGroup tasks_;
@@ -79,16 +80,15 @@ class Controller {
     std::unique_ptr<ConnectionReconciler> connections_;
     std::unique_ptr<work::Queue<ObjectKey>> instance_queue_;
     std::unique_ptr<work::Queue<ObjectKey>> connection_queue_;
-    std::vector<std::unique_ptr<kube::WatchSink>> feeds_;
-    std::vector<std::unique_ptr<kube::Watcher>> watchers_;
-    rt::Event progress_;
-    std::string trouble_;
+    Watches watches_;
+    ChangePace secret_pace_;
+    std::string trouble_; // what is waited for
+    CrdCheck crds_;
     kube::LeaderElector* elector_;
     Leadership leadership_;
-    bool synced_ = false; // the stores are filled
+    bool synced_ = false; // the stores were filled
     bool recorded_ = false;
     bool started_ = false; // and this process leads: changes lead to work
-    bool watches_namespaces_ = false;
 };
 
 } // namespace oco::reconcile

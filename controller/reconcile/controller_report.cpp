@@ -1,4 +1,4 @@
-// What a Controller tells of itself: to Prometheus and to the kubelet.
+// What a Controller reports about itself, to Prometheus and to the kubelet.
 #include "reconcile/controller.hpp"
 
 #include <map>
@@ -20,15 +20,21 @@ oldest_activity(const std::vector<std::unique_ptr<kube::Watcher>>& watchers) {
 } // namespace
 
 std::string Controller::trouble() const {
-    for (const auto& watcher : watchers_)
-        if (is_waited_for(*watcher) && !watcher->synced() && !watcher->trouble().empty())
-            return watcher->trouble();
-    return trouble_;
+    const std::string unread = watches_.trouble();
+    std::string out;
+    for (const std::string& text :
+         {trouble_, crds_.trouble(), unread,
+          std::string(statuses_->contested(runtime_.now())
+                          ? "somebody else, such as a second operator, keeps writing statuses"
+                          : "")})
+        if (!text.empty())
+            out.append(out.empty() ? "" : "; ").append(text);
+    return out;
 }
 
 std::vector<ops::WatchLife> Controller::watches() const {
     std::vector<ops::WatchLife> out;
-    for (const auto& watcher : watchers_)
+    for (const auto& watcher : watches_.all())
         if (watcher->synced())
             out.push_back({.name = watcher->label(), .answered_at = watcher->answered_at()});
     return out;
@@ -71,11 +77,14 @@ ops::Snapshot Controller::snapshot() const {
         out.connections.push_back({.ready = key.first, .reason = key.second, .count = count});
     for (auto& [key, instance] : instances)
         out.instances.push_back(std::move(instance));
-    for (const auto& [resource, heard_at] : oldest_activity(watchers_))
+    for (const auto& [resource, heard_at] : oldest_activity(watches_.all()))
         out.watches.push_back(
             {.resource = resource,
              .last_activity = runtime_.wall_now() - std::chrono::duration_cast<WallTime::duration>(
                                                         runtime_.now() - heard_at)});
+    if (!settings_.namespaces.empty())
+        for (const auto& [ns, up_to_date] : watches_.namespaces())
+            out.namespaces.push_back({.name = ns, .up_to_date = up_to_date});
     out.queues.push_back({.name = "omniconnection", .depth = connection_queue_->depth()});
     out.queues.push_back({.name = "omniinstance", .depth = instance_queue_->depth()});
     return out;

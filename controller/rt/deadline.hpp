@@ -25,7 +25,7 @@ asio::awaitable<std::optional<Result<T>>> optional_result(asio::awaitable<Result
 } // namespace detail
 
 // Runs `operation`; when it has not finished after `limit`, cancels it and yields `unavailable`
-// with "no answer within N s". The awaitable operator || is not used: it loses errors and waits
+// with "no response within N s". The awaitable operator || is not used: it loses errors and waits
 // for the loser.
 template<class T>
 asio::awaitable<Result<T>> with_deadline(Runtime& runtime, Duration limit,
@@ -48,7 +48,7 @@ asio::awaitable<Result<T>> with_deadline(Runtime& runtime, Duration limit,
     const auto seconds = std::chrono::duration<double>(limit).count();
     std::string text = std::to_string(seconds);
     text.resize(text.find('.') + 2);
-    co_return make_error(ErrorClass::unavailable, "no answer within " + text + " s");
+    co_return make_error(ErrorClass::unavailable, "no response within " + text + " s");
 }
 
 } // namespace oco::rt

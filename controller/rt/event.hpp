@@ -1,4 +1,4 @@
-// Event: one coroutine waits until another says that something changed.
+// Event: one coroutine waits until another notifies it of a change.
 #pragma once
 
 #include "rt/runtime.hpp"

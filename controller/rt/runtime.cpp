@@ -2,9 +2,17 @@
 
 #include "net/authority.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include <cstring>
+#include <utility>
 
 namespace oco::rt {
+
+void Runtime::run_aside(std::function<void()> work, std::function<void()> done) {
+    work();
+    asio::post(executor(), std::move(done));
+}
 
 double Runtime::random_unit() {
     std::uint64_t bits = 0;

@@ -10,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -46,9 +47,14 @@ class Runtime {
     // with_deadline.
     virtual asio::awaitable<Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint) = 0;
 
+    // For what takes the processor for too long: runs `work` on another thread, then `done` on this
+    // one. Both are to own what they use: at its end the process does not wait for them. A runtime
+    // with one thread only runs them at once.
+    virtual void run_aside(std::function<void()> work, std::function<void()> done);
+
     // In [0, 1).
     double random_unit();
-    // 16 hexadecimal digits, for names that nobody else has.
+    // 16 hexadecimal digits, for unique names.
     std::string random_name();
 };
 

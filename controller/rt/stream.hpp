@@ -8,6 +8,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -45,8 +46,16 @@ class Stream {
     // All of it. `bytes` must outlive the call.
     virtual boost::asio::awaitable<Result<void>> write(std::string_view bytes) = 0;
     // Whether an idle stream can be used again: false once the peer has closed it or has sent
-    // something unasked. Never blocks.
+    // unexpected bytes. Never blocks.
     virtual bool idle_and_open() = 0;
+
+    // Has `ended` called, once, when an idle stream can no longer be used again, until unwatch(),
+    // which must come before a read or write. `ended` may destroy the stream. A stream that notices
+    // nothing by itself never calls it.
+    virtual void watch_idle(std::function<void()> /*ended*/) {}
+
+    virtual void unwatch() {}
+
     virtual void close() noexcept = 0;
 };
 

@@ -11,11 +11,11 @@
 
 namespace oco::rt {
 
-// Whether this is how a cancelled coroutine ends: no failure, and not to be swallowed.
+// Whether this is how a cancelled coroutine ends: not a failure, and not to be swallowed.
 bool is_cancellation(const std::exception& exception);
 
-// The group must outlive its tasks: cancel() and join() before it goes. A task that ends with an
-// exception other than cancellation cancels the group, and join() throws it.
+// The group must outlive its tasks: cancel() and join() before it is destroyed. A task that ends
+// with an exception other than cancellation cancels the group, and join() throws it.
 class TaskGroup {
   public:
     explicit TaskGroup(Runtime& runtime) : runtime_(runtime), changed_(runtime) {}
@@ -26,8 +26,8 @@ class TaskGroup {
 
     // No-op once cancelled.
     void spawn(asio::awaitable<void> task);
-    // Once: a task that tidies up after it was cancelled, and joins its own tasks, is not cut
-    // short.
+    // Cancels each task once: one that cleans up after that, and joins its own tasks, is not cut
+    // off.
     void cancel();
     // Until all tasks have ended.
     asio::awaitable<void> join();

@@ -6,10 +6,20 @@
 
 namespace oco::work {
 
+bool FairQueue::is_fresh_push(const Request& request) {
+    return !request.failing && traits(request.request_class).push;
+}
+
+FairQueue::Rank FairQueue::rank_of(const Waiter& waiter) {
+    return {traits(waiter.request.request_class).order, waiter.arrival, waiter.request.key};
+}
+
 void FairQueue::insert(const Waiter& waiter) {
     Lane& its = lane(waiter.request.request_class);
     its.flows[waiter.request.flow].emplace(waiter.arrival, waiter.request.key);
     ++its.size;
+    if (is_fresh_push(waiter.request))
+        fresh_pushes_.insert(rank_of(waiter));
 }
 
 void FairQueue::erase(const Waiter& waiter) {
@@ -19,6 +29,7 @@ void FairQueue::erase(const Waiter& waiter) {
     if (flow->second.empty())
         its.flows.erase(flow);
     --its.size;
+    fresh_pushes_.erase(rank_of(waiter));
 }
 
 void FairQueue::put(Request request, rt::TimePoint now) {
@@ -79,6 +90,10 @@ const FairQueue::Waiter* FairQueue::oldest(Fits fits) const {
         }
     }
     return found;
+}
+
+const FairQueue::Waiter* FairQueue::first_fresh_push() const {
+    return fresh_pushes_.empty() ? nullptr : find(std::get<std::string>(*fresh_pushes_.begin()));
 }
 
 // Round robin over the flows: of each other flow as many go before as of its own, if it has so

@@ -1,5 +1,5 @@
-// Who waits for a slot, and whose turn it is: by the order of their request classes, round robin
-// over flows (namespaces), and within a group by arrival. Pure.
+// What waits for a slot, and whose turn it is: by the order of the request classes, round robin
+// over flows (namespaces), and within a flow by arrival. Pure.
 #pragma once
 
 #include "rt/runtime.hpp"
@@ -8,16 +8,19 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 
 namespace oco::work {
 
-// What somebody waits for.
+// What a key waits for.
 struct Request {
     std::string key;
     std::string flow;
     RequestClass request_class = RequestClass::settings;
+    bool failing = false; // its last request failed
 };
 
 class FairQueue {
@@ -30,9 +33,9 @@ class FairQueue {
 
     using Fits = bool (*)(const RequestClassTraits&);
 
-    // Who is there already keeps its arrival, also when its class is another now.
+    // A key that already waits keeps its arrival, even if its class has changed.
     void put(Request request, rt::TimePoint now);
-    // Who was taken out, and goes on waiting after all.
+    // For a key that was taken out, but has to wait again.
     void put_back(Waiter waiter);
     void remove(const std::string& key);
     // It is the turn of `key`: takes it out.
@@ -43,15 +46,18 @@ class FairQueue {
     // Null when it does not wait.
     [[nodiscard]] const Waiter* find(const std::string& key) const;
 
-    // The next of this class; null: nobody.
+    // The next of this class; null: nothing.
     [[nodiscard]] const Waiter* next(RequestClass request_class) const;
-    // Who has waited longest, of the classes that fit; null: nobody.
+    // What has waited longest, of the classes that fit; null: nothing.
     [[nodiscard]] const Waiter* oldest(Fits fits) const;
-    // How many go before `key`, about; 0 when it does not wait.
+    // Of the pushes that do not fail: the first by the order of their classes, then the oldest.
+    [[nodiscard]] const Waiter* first_fresh_push() const;
+    // About how many go before `key`; 0 if it does not wait.
     [[nodiscard]] std::size_t ahead_of(const std::string& key) const;
 
   private:
-    using Queue = std::map<std::uint64_t, std::string>; // by arrival
+    using Queue = std::map<std::uint64_t, std::string>;       // by arrival
+    using Rank = std::tuple<int, std::uint64_t, std::string>; // order, arrival, key
 
     struct Lane {
         std::map<std::string, Queue> flows; // none is empty
@@ -59,6 +65,8 @@ class FairQueue {
         std::size_t size = 0;
     };
 
+    [[nodiscard]] static bool is_fresh_push(const Request& request);
+    [[nodiscard]] static Rank rank_of(const Waiter& waiter);
     void insert(const Waiter& waiter);
     void erase(const Waiter& waiter);
     [[nodiscard]] std::size_t ahead_in_lane(const Lane& lane, const Waiter& waiter) const;
@@ -69,6 +77,7 @@ class FairQueue {
 
     std::array<Lane, request_classes> lanes_;
     std::unordered_map<std::string, Waiter> waiters_;
+    std::set<Rank> fresh_pushes_;
     std::uint64_t arrivals_ = 0;
 };
 

@@ -30,6 +30,11 @@ void RateBudget::inherit(const std::vector<TimePoint>& busy_until, TimePoint res
     reserved_until_ = reserved_until;
 }
 
+void RateBudget::abandon(TimePoint now) {
+    for (const Slot slot : std::set(in_flight_))
+        unanswered(slot, now);
+}
+
 int RateBudget::limit(TimePoint now) const {
     if (!lowered_)
         return configured_;

@@ -1,5 +1,5 @@
-// How many requests may be sent, and when: a sliding window that the server, too, would count as
-// kept, whenever within their flight it counts the requests. Pure: time comes in.
+// How many requests may be sent, and when: a sliding window that the limit holds for at the server
+// too, at whatever point of their flight it counts the requests. Pure: time comes in.
 #pragma once
 
 #include "rt/runtime.hpp"
@@ -17,20 +17,23 @@ using rt::TimePoint;
 
 class RateBudget {
   public:
-    // A slot is in use from the send until this long after the answer...
+    // A slot is in use from the send until this long after the response...
     static constexpr Duration window = std::chrono::milliseconds(60'250);
-    // ...or, when no answer came, until this long after the request's deadline.
+    // ...or, without a response, until this long after the request's deadline.
     static constexpr Duration unanswered_window = std::chrono::seconds(90);
 
     using Slot = std::uint64_t;
 
     explicit RateBudget(int requests_per_minute) : configured_(requests_per_minute) {}
 
-    // A process before this one may have spent part of the budget: `busy_until` are the ends of the
-    // slots that it is known to have used. Of what it did beside them nothing is known, so that
-    // until `reserved_until` a tenth of the limit (at least 1, where the limit is more) stays
-    // unused, and what is left to rotations is beside it.
+    // An earlier process may have used part of the budget: `busy_until` are the ends of the slots
+    // that it is known to have used. What else it sent is not known, so until `reserved_until` a
+    // tenth of the limit (at least 1, if the limit is more than 1) stays unused, in addition to
+    // what is left to rotations.
     void inherit(const std::vector<TimePoint>& busy_until, TimePoint reserved_until);
+
+    // Nobody will say any more what became of requests in flight.
+    void abandon(TimePoint now);
 
     void set_limit(int requests_per_minute) { configured_ = requests_per_minute; }
 
@@ -43,7 +46,7 @@ class RateBudget {
     [[nodiscard]] int free(TimePoint now);
     // Whether a request of `request_class` may be sent at `now`.
     [[nodiscard]] bool ready(RequestClass request_class, TimePoint now);
-    // The same without regard to pace and reserve: for who has waited longest.
+    // The same, ignoring pace and reserve: for what has waited longest.
     [[nodiscard]] bool ready(TimePoint now);
     // Only when ready. The slot must be answered, refused, unanswered or unused later.
     Slot take(RequestClass request_class, TimePoint now);
@@ -53,8 +56,8 @@ class RateBudget {
     // Nothing was sent after all.
     void unused(Slot slot);
 
-    // The server said 429. True: this tells something new, and a pause has to follow. False: the
-    // request was under way when another was refused.
+    // The server returned 429. True: this is news, and a pause has to follow. False: the request
+    // was already in flight when another was refused.
     //
     // An episode begins: the limit falls to nine tenths, and rises again by a sixtieth of the
     // configured limit (at least 1) a minute. Nothing is sent before the pause is over, then one
@@ -70,7 +73,7 @@ class RateBudget {
     // here, that is when the first of those requests leaves its window; else `now`.
     [[nodiscard]] TimePoint room_from(TimePoint now) const;
 
-    // Refusals in a row in the present episode; 0: there is none.
+    // 429s in a row in the current episode; 0: there is none.
     [[nodiscard]] int refusals() const { return refusals_; }
 
     [[nodiscard]] TimePoint paused_until() const { return paused_until_; }
@@ -79,10 +82,10 @@ class RateBudget {
     // TimePoint::max(): there is none.
     [[nodiscard]] TimePoint next_change(TimePoint now);
 
-    // About when a request goes that `ahead` others go before: for people.
+    // About when a request is sent that has `ahead` others before it: for the status.
     [[nodiscard]] TimePoint estimate(std::size_t ahead, RequestClass request_class, TimePoint now);
 
-    // Nothing would be forgotten with this budget.
+    // Whether the budget holds nothing that must be remembered.
     [[nodiscard]] bool unspent(TimePoint now);
 
   private:
@@ -122,7 +125,7 @@ class RateBudget {
     TimePoint paused_until_{};
     TimePoint reserved_until_{};
     int refusals_ = 0;
-    std::optional<Slot> probe_; // of the present episode
+    std::optional<Slot> probe_; // of the current episode
 };
 
 } // namespace oco::work

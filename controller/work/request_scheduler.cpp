@@ -34,14 +34,22 @@ bool is_read(const RequestClassTraits& request_class) {
 
 std::optional<Grant> RequestScheduler::acquire(Request request, Wake wake) {
     const std::string key = request.key;
+    request.failing = breaker_.fails(key);
+    if (request.request_class == RequestClass::rotation && breaker_.fails_by_itself(key))
+        request.request_class = RequestClass::rotation_retry;
     drop_overdue();
     if (auto grant = collect(key)) {
         grant->request_class = request.request_class;
         return grant;
     }
+    const bool tried_at_once = may_try_at_once(request);
     queue_.put(std::move(request), runtime_.now());
-    wakes_[key] = std::move(wake);
-    hand_out(key);
+    if (tried_at_once) {
+        set_aside(key);
+    } else {
+        wakes_[key] = std::move(wake);
+        hand_out(key);
+    }
     auto grant = collect(key);
     changed_.notify();
     return grant;
@@ -63,6 +71,15 @@ void RequestScheduler::cancel(const std::string& key) {
     wakes_.erase(key);
 }
 
+// Who arrives while the breaker is open, and did not fail itself, does not wait for a probe: maybe
+// only the others fail.
+bool RequestScheduler::may_try_at_once(const Request& request) {
+    const auto now = runtime_.now();
+    return breaker_.open() && is_push(traits(request.request_class)) && !request.failing &&
+           queue_.find(request.key) == nullptr && now >= breaker_.next_fresh() &&
+           budget_.ready(request.request_class, now);
+}
+
 // --- whose turn it is ------------------------------------------------------------------------
 
 bool RequestScheduler::may_go(RequestClass request_class) {
@@ -74,10 +91,8 @@ const FairQueue::Waiter* RequestScheduler::choose() {
     const auto now = runtime_.now();
     if (queue_.empty() || !budget_.ready(now))
         return nullptr;
-    // Of those that wait, the one that failed last has waited least: another gets to try.
-    if (breaker_.may_probe(now))
-        if (const auto* probe = queue_.oldest(is_push))
-            return probe;
+    if (const auto* probe = choose_probe())
+        return probe;
     const FairQueue::Waiter* chosen = nullptr;
     for (std::size_t i = 0; i < request_classes; ++i) {
         const auto request_class = static_cast<RequestClass>(i);
@@ -94,13 +109,25 @@ const FairQueue::Waiter* RequestScheduler::choose() {
     return chosen != nullptr && ageing ? queue_.oldest(breaker_.open() ? is_read : any) : chosen;
 }
 
+// Who does not fail goes first: it shows whether Omni fails, or only the others do. Of those that
+// do, the one that failed last has waited least: another gets to try.
+const FairQueue::Waiter* RequestScheduler::choose_probe() const {
+    if (!breaker_.may_probe(runtime_.now()))
+        return nullptr;
+    const auto* fresh = queue_.first_fresh_push();
+    return fresh != nullptr ? fresh : queue_.oldest(is_push);
+}
+
 void RequestScheduler::set_aside(const std::string& key) {
     const auto now = runtime_.now();
     FairQueue::Waiter waiter = queue_.take(key);
     const RequestClass request_class = waiter.request.request_class;
-    const bool probe = breaker_.open() && traits(request_class).push;
+    const bool held_back = breaker_.open() && traits(request_class).push;
+    const bool probe = held_back && breaker_.may_probe(now);
     if (probe)
         breaker_.begin_probe();
+    else if (held_back)
+        breaker_.begin_fresh(now);
     ++handed_out_;
     Grant grant{.slot = budget_.take(request_class, now),
                 .key = key,
@@ -220,7 +247,7 @@ void RequestScheduler::note_failure(const Grant& grant) {
     if (grant.probe && breaker_.open())
         breaker_.pause(runtime_.now() +
                        rt::backoff(runtime_, probe_policy, breaker_.probe_failed()));
-    if (breaker_.failed(grant.key) != CircuitBreaker::Change::opened)
+    if (breaker_.failed(grant.key, runtime_.now()) != CircuitBreaker::Change::opened)
         return;
     breaker_.pause(runtime_.now() + rt::backoff(runtime_, probe_policy, 1));
     revoke(is_push);
@@ -228,7 +255,8 @@ void RequestScheduler::note_failure(const Grant& grant) {
 }
 
 void RequestScheduler::note_success(const Grant& grant) {
-    if (traits(grant.request_class).push && breaker_.succeeded() == CircuitBreaker::Change::closed)
+    if (traits(grant.request_class).push &&
+        breaker_.succeeded(grant.key) == CircuitBreaker::Change::closed)
         breaker_changed_();
 }
 
@@ -252,6 +280,14 @@ rt::TimePoint RequestScheduler::estimate(const std::string& key) {
 
 bool RequestScheduler::idle() {
     return queue_.empty() && set_aside_.empty() && budget_.unspent(runtime_.now());
+}
+
+RateBudget RequestScheduler::spent() const {
+    RateBudget out = budget_;
+    for (const auto& [key, entry] : set_aside_)
+        out.unused(entry.grant.slot);
+    out.abandon(runtime_.now());
+    return out;
 }
 
 rt::TimePoint RequestScheduler::next_change() {

@@ -1,6 +1,6 @@
-// All that stands between a wanted request and Omni's limits and failures: the budget, the
-// fair queue of those who wait for it, and the circuit breaker. Nobody blocks here: who finds no
-// free slot leaves a key, and is woken to come back, with a slot set aside, when it is their turn.
+// Decides when a request may be sent, given Omni's limits and failures: the budget, the fair queue
+// of what waits for it, and the circuit breaker. Nothing blocks here: a caller that finds no free
+// slot leaves a key, and is woken, with a slot set aside, when it is the key's turn.
 #pragma once
 
 #include "rt/event.hpp"
@@ -15,7 +15,7 @@
 
 namespace oco::work {
 
-// The right to send one request. To be given to finish() or to give_back().
+// Permission to send one request. Must be passed to finish() or to give_back().
 struct Grant {
     RateBudget::Slot slot = 0;
     std::string key;
@@ -24,13 +24,13 @@ struct Grant {
     bool probe = false; // of the circuit breaker
 };
 
-// What became of a request.
+// The result of a request.
 enum class RequestResult {
     answered,     // by Omni
-    failed,       // answered, but by a failure: 5xx and the like
+    failed,       // answered, but with a failure such as 5xx
     rate_limited, // 429
     unanswered,
-    abandoned, // given up on our side: nobody knows
+    abandoned, // given up on our side: outcome unknown
     unsent,    // no connection
 };
 
@@ -38,7 +38,7 @@ class RequestScheduler {
   public:
     using Wake = std::function<void()>;
 
-    // `breaker_changed` is told when the circuit breaker has opened or closed.
+    // `breaker_changed` is called when the circuit breaker has opened or closed.
     RequestScheduler(rt::Runtime& runtime, int requests_per_minute,
                      std::function<void()> breaker_changed)
         : runtime_(runtime), budget_(requests_per_minute),
@@ -63,6 +63,11 @@ class RequestScheduler {
         budget_.inherit(busy_until, reserved_until);
     }
 
+    // For another scheduler of the same process, which takes this one's place: what was spent.
+    [[nodiscard]] RateBudget spent() const;
+
+    void resume(RateBudget spent) { budget_ = std::move(spent); }
+
     [[nodiscard]] int remaining() { return budget_.free(runtime_.now()); }
 
     [[nodiscard]] bool breaker_open() const { return breaker_.open(); }
@@ -70,10 +75,10 @@ class RequestScheduler {
     // 429: until when nothing is sent; in the past if there is no such pause.
     [[nodiscard]] rt::TimePoint paused_until() const { return budget_.paused_until(); }
 
-    // About when a key that waits has its turn: for people.
+    // About when it is the turn of a key that waits: for the status.
     [[nodiscard]] rt::TimePoint estimate(const std::string& key);
 
-    // Nobody waits, and nothing would be forgotten with it.
+    // Whether nothing waits, and nothing has to be remembered.
     [[nodiscard]] bool idle();
 
     // Hands out slots as they come free, until closed or cancelled.
@@ -91,8 +96,10 @@ class RequestScheduler {
         rt::TimePoint until{};
     };
 
+    [[nodiscard]] bool may_try_at_once(const Request& request);
     void hand_out(const std::string& entering = {});
     [[nodiscard]] const FairQueue::Waiter* choose();
+    [[nodiscard]] const FairQueue::Waiter* choose_probe() const;
     [[nodiscard]] bool may_go(RequestClass request_class);
     void set_aside(const std::string& key);
     std::optional<Grant> collect(const std::string& key);

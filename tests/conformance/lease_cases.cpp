@@ -59,6 +59,33 @@ awaitable<void> lease_refused(Server& server, std::string ns) {
     check_equal(names_in(co_await list(server, leases, ns)), {}, "objects");
 }
 
+// As a standby watches it: one of several, from a list that is a stream or comes in pages.
+awaitable<void> lease_watched(Server& server, std::string ns) {
+    auto& client = server.client();
+    const std::string by_name = "fieldSelector=metadata.name%3Da";
+    const auto first = co_await create(server, leases, ns, lease("a", "x"));
+    const auto other = co_await create(server, leases, ns, lease("b", "x"));
+    check_equal(names_in(co_await list(server, leases, ns, by_name)), {"a"}, "objects");
+    auto listed = co_await Watch::open(server, leases, ns,
+                                       by_name + "&allowWatchBookmarks=true&sendInitialEvents=true"
+                                                 "&resourceVersionMatch=NotOlderThan");
+    auto later =
+        co_await Watch::open(server, leases, ns, by_name + "&resourceVersion=" + version_of(first));
+    const Seen added = co_await listed.next();
+    check_equal(added.str(), "ADDED a", "event");
+    check_equal(holder_of(added.object()), "x", "holder");
+    const auto freed =
+        must(co_await client.replace(leases.object(ns, "a"), lease("a", "", version_of(first))));
+    must(co_await client.replace(leases.object(ns, "b"), lease("b", "", version_of(other))));
+    co_await remove(server, leases, ns, "a");
+    co_await listed.expect_changes({"MODIFIED a", "DELETED a"});
+    // The event has all that a read would show.
+    const Seen seen = co_await later.next();
+    check_equal(seen.str(), "MODIFIED a", "event");
+    check(seen.object() == freed, "an event shows another Lease than was written");
+    co_await later.expect({"DELETED a"});
+}
+
 // --- kube::LeaderElector -------------------------------------------------------------------------
 
 // Short terms, but long enough for a busy machine.
@@ -66,14 +93,17 @@ kube::LeaseOptions options(const std::string& ns, std::string identity) {
     return {.ns = ns,
             .name = "leader",
             .identity = std::move(identity),
-            .duration = std::chrono::seconds(6),
-            .renew_deadline = std::chrono::seconds(4),
-            .retry_period = std::chrono::milliseconds(500)};
+            .times = {.duration = std::chrono::seconds(6),
+                      .renew_deadline = std::chrono::seconds(4),
+                      .retry_period = std::chrono::milliseconds(500)}};
 }
 
 struct Candidate {
     Candidate(Server& server, const std::string& ns, const std::string& identity)
-        : elector(server.runtime(), server.client(), options(ns, identity)) {}
+        : Candidate(server, options(ns, identity)) {}
+
+    Candidate(Server& server, kube::LeaseOptions options)
+        : elector(server.runtime(), server.client(), std::move(options)) {}
 
     kube::LeaderElector elector;
     std::optional<kube::Takeover> taken;
@@ -130,6 +160,16 @@ awaitable<void> elector_release(Server& server, std::string ns) {
     co_await beside(server.runtime(), acquire(second), hold_and_release(server, first, second, ns));
 }
 
+// The second would read it again when the case is long over: only the watch can tell it.
+awaitable<void> elector_watches(Server& server, std::string ns) {
+    Candidate first(server, ns, "first");
+    auto patient = options(ns, "second");
+    patient.times.retry_period = std::chrono::hours(1);
+    Candidate second(server, patient);
+    co_await acquire(first);
+    co_await beside(server.runtime(), acquire(second), hold_and_release(server, first, second, ns));
+}
+
 // The first does not renew.
 awaitable<void> elector_abandoned(Server& server, std::string ns) {
     Candidate first(server, ns, "first");
@@ -177,8 +217,10 @@ awaitable<void> elector_deleted(Server& server, std::string ns) {
 std::vector<Case> lease_cases() {
     return {{"a Lease, and its versions", lease_versions},
             {"PUT creates a Lease", lease_created_by_put},
+            {"a Lease is watched by name", lease_watched},
             {"no such Lease", lease_refused},
             {"electors: held, released, taken cleanly", elector_release},
+            {"electors: released, told by the watch", elector_watches},
             {"electors: abandoned, taken uncleanly", elector_abandoned},
             {"electors: deleted, made again", elector_deleted}};
 }

@@ -132,7 +132,10 @@ int check_real(const std::vector<Case>& cases, const std::string& kubeconfig) {
     std::string version;
     std::exception_ptr failure;
     asio::co_spawn(context, run_all(**server, cases, outcomes, version),
-                   [&failure](const std::exception_ptr& thrown) { failure = thrown; });
+                   [&failure, &context](const std::exception_ptr& thrown) {
+                       failure = thrown;
+                       context.stop(); // idle connections are still watched
+                   });
     context.run();
     if (failure)
         std::rethrow_exception(failure);

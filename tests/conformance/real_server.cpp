@@ -41,6 +41,7 @@ Result<std::unique_ptr<RealServer>> RealServer::make(asio::io_context& context,
         return known ? unknown.error() : known.error();
     server->token_ = known->token.clone();
     unknown->token = SecretBytes("unknown");
+    unknown->reload = {}; // or a 401 would have the right one read
     auto access = kube::ClientAccess::make(std::move(*third), read_file);
     auto client = make_client(server->runtime_, std::move(*known));
     auto stranger = make_client(server->runtime_, std::move(*unknown));

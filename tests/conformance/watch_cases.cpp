@@ -17,8 +17,9 @@ awaitable<void> events_in_order(Server& server, std::string ns) {
     const auto made = co_await create(server, omni_connections, ns, connection("a"));
     const auto changed =
         co_await patch(server, omni_connections, ns, "a", R"({"spec":{"baseRole":"QUERIER"}})");
-    const auto told = must(co_await server.client().patch_status(
-        omni_connections, kube::decode_meta(made), R"({"observedGeneration":2})"));
+    must(co_await server.client().patch_status(omni_connections, kube::decode_meta(made),
+                                               R"({"observedGeneration":2})"));
+    const auto told = co_await get(server, omni_connections, ns, "a");
     co_await remove(server, omni_connections, ns, "a");
     co_await create(server, omni_connections, ns, connection("b"));
 

@@ -52,6 +52,14 @@ def emulator_bin() -> Path:
     return _binary("EMULATOR_BIN", "omni-emulator")
 
 
+@pytest.fixture(scope="module")
+def plane(control_plane_bin: Path) -> Iterator[ControlPlane]:
+    """One of the module's own, since the session's is minded by the session's operator."""
+    with ControlPlane(control_plane_bin) as own:
+        install_crds(own)
+        yield own
+
+
 @pytest.fixture(scope="session")
 def emulator(emulator_bin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     process = Emulator(emulator_bin, tmp_path_factory.mktemp("emulator"))
@@ -114,8 +122,9 @@ def tenant(
     control_plane: ControlPlane, emulator: Emulator, operator: Operator
 ) -> Iterator[Tenant]:
     """A namespace to work in. After the test no credential of it may be readable anywhere."""
-    operator.start_again_if_ended()  # in a test before this one, which failed then
+    operator.note_lost_lease()  # in a test before this one
     place = Tenant(control_plane, emulator, operator)
+    place.let_operator_settle()
     yield place
     emulator.admin("DELETE", "faults")
     assert not place.leaked()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 ANSWERS, CHURN, CRDS = "test_answers.py", "test_churn.py", "test_crds.py"
 CUSTODY, DRIFT, DRY_RUN = "test_leaks.py", "test_drift.py", "test_dry_run.py"
+MESSAGES, NETWORK = "test_messages.py", "test_bad_network.py"
 LEADER, PROCESS, PUSH, STATUS = "test_leader.py", "test_process.py", "test_push.py", "test_status.py"
 
 # (promise, file, test), in the order of the API, the behaviour, the process and the metrics.
@@ -37,6 +38,8 @@ PROMISES: tuple[tuple[str, str, str], ...] = (
      "test_an_attempt_without_an_answer_is_told_and_then_not"),
     ("an instance that can't be used: why, and the same shape on its connections", ANSWERS,
      "test_an_instance_that_cannot_be_used"),
+    ("an instance's URL or trust: what to change", MESSAGES,
+     "test_an_instance_says_what_to_change"),
     ("allowedConnections, an instance that comes later", ANSWERS,
      "test_an_absent_instance_and_one_that_allows_less"),
     ("allowedNamespaces; nothing is disclosed", ANSWERS, "test_other_namespaces"),
@@ -50,6 +53,8 @@ PROMISES: tuple[tuple[str, str, str], ...] = (
     ("two objects, one connection: the older holds it", ANSWERS, "test_two_objects_for_one_connection"),
     ("a missing Secret or key heals", ANSWERS, "test_a_missing_secret_and_a_missing_key_heal"),
     ("a bad credential spends no request", ANSWERS, "test_a_bad_credential_spends_no_request"),
+    ("what is stored in place of a credential is named", MESSAGES,
+     "test_what_is_stored_in_place_of_a_credential_is_named"),
     ("a credential of the wrong kind is never sent", ANSWERS,
      "test_a_credential_of_the_wrong_kind_is_never_sent"),
     ("the dialect is read before the first credential", PUSH,
@@ -85,12 +90,22 @@ PROMISES: tuple[tuple[str, str, str], ...] = (
     ("SIGTERM: the Lease is released", PROCESS, "test_sigterm_releases_the_lease"),
     ("SIGTERM: within ten seconds, though the API server is silent", PROCESS,
      "test_sigterm_while_the_api_server_is_silent"),
+    ("names that never resolve: others rotate, SIGTERM within ten seconds", NETWORK,
+     "test_names_that_never_resolve"),
+    ("a log that nobody reads stops nothing", NETWORK, "test_a_log_that_nobody_reads"),
     ("version, --help", PROCESS, "test_version_and_help"),
     ("wrong usage: exit code 2 and one line", PROCESS, "test_wrong_usage"),
     ("flags from the environment", PROCESS, "test_flags_from_the_environment"),
     ("a kubeconfig that leads nowhere: one line", PROCESS, "test_kubeconfigs_that_lead_nowhere"),
     ("no API server: half a minute, then one line", PROCESS,
      "test_an_api_server_that_does_not_answer"),
+    ("no trust, no valid token: one line that says why", MESSAGES,
+     "test_a_start_that_is_refused_says_why"),
+    ("403, 404 and 503 at the start are answers, and told", MESSAGES, "test_an_answer_is_no_silence"),
+    ("a watched namespace that does not exist is told", MESSAGES,
+     "test_a_namespace_that_does_not_exist_is_told"),
+    ("so is the operator's own, with how to create it", MESSAGES,
+     "test_an_operator_namespace_that_does_not_exist_is_told"),
     ("CRDs that are not installed are waited for", PROCESS,
      "test_crds_that_are_not_installed_are_waited_for"),
     ("a right that is missing is told", "test_rights.py", "test_a_right_that_is_missing_is_told"),

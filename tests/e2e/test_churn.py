@@ -53,7 +53,6 @@ def test_restarts_lose_nothing_and_turn_nothing_back(
 
     def await_everywhere(number: int) -> None:
         def behind() -> list[str]:
-            tenant.operator.start_again_if_ended()  # the API server may take long to start
             held = tenant.emulator.admin("GET", "connections")["connections"]
             passwords = {entry["id"]: entry.get("password") for entry in held}
             return [c for i, c in enumerate(connections) if passwords[c] != value(i, number)]

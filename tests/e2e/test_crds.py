@@ -214,9 +214,10 @@ DRIFT_SAYS = "driftCheckInterval must be 0s (off) or at least 1m"
 NOTHING = "nothing to manage: set at least one of credentials, baseRole and environmentUserAttribute"
 ONE_KIND = "set exactly one of credentials.password"
 ONE_NAME = "set exactly one of connectionID and connectionName"
-NEEDS_BOTH = "environmentUserAttribute needs attributeName and defaultValues"
+NEEDS_BOTH = "environmentUserAttribute requires attributeName and defaultValues"
 FORBIDS_BOTH = "with state: Absent must not have attributeName and defaultValues"
-LOWER_CASE = "connectionID must be a lower-case UUID with dashes"
+IN_THE_URL = "it is the last part of the URL of the connection's page in Omni"
+LOWER_CASE = "connectionID must be a lowercase UUID with dashes"
 
 REFUSED = [
     # OmniInstance
@@ -243,23 +244,27 @@ REFUSED = [
     no_inst("from", {"allowedNamespaces.from": "Some"}, "spec.allowedNamespaces.from",
             'supported values: "Same", "All", "Selector"'),
     no_inst("selector-missing", {"allowedNamespaces.from": "Selector"}, "spec.allowedNamespaces",
-            "allowedNamespaces.selector is needed with from: Selector"),
+            "allowedNamespaces.selector is required with from: Selector"),
     no_inst("selector-forbidden", {f"{SELECTOR}.matchLabels": {"a": "b"}},
             "spec.allowedNamespaces", "allowedNamespaces.selector is only allowed with"),
     no_inst("selector-operator", selecting({"matchExpressions": [expression("Is", "a")]}),
             f"spec.{SELECTOR}.matchExpressions[0].operator", "Unsupported value"),
     no_inst("selector-in-nothing", selecting({"matchExpressions": [expression("In")]}),
-            f"spec.{SELECTOR}.matchExpressions[0]", "values is needed with"),
+            f"spec.{SELECTOR}.matchExpressions[0]", "values is required with"),
     no_inst("selector-exists-value", selecting({"matchExpressions": [expression("Exists", "a")]}),
             f"spec.{SELECTOR}.matchExpressions[0]", "not allowed with Exists"),
     no_inst("selector-label", selecting({"matchLabels": {"a": "-b"}}),
-            f"spec.{SELECTOR}.matchLabels[a]", "a label's value is"),
+            f"spec.{SELECTOR}.matchLabels[a]", "a label's value must be"),
     no_inst("selector-label-key", selecting({"matchLabels": {"a b": "c"}}),
             f"spec.{SELECTOR}.matchLabels", "a label's key"),
     no_inst("connections-twice", {"allowedConnections": [ID, ID]}, "spec.allowedConnections[1]",
             "Duplicate value"),
     no_inst("connections-upper-case", {"allowedConnections": [ID.upper()]},
-            "spec.allowedConnections[0]", "allowedConnections: each must be a connection's id"),
+            "spec.allowedConnections[0]", "allowedConnections: each item must be a connection's ID"),
+    no_inst("connections-url", {"allowedConnections": [f"https://a.omniapp.co/connections/{ID}"]},
+            "spec.allowedConnections[0]", IN_THE_URL),
+    no_inst("connections-name", {"allowedConnections": ["sales"]}, "spec.allowedConnections[0]",
+            "not its name"),
     no_inst("connections-1001", {"allowedConnections": [
         f"00000000-0000-0000-0000-{number:012x}" for number in range(1001)]},
             "spec.allowedConnections", "Too many"),
@@ -275,7 +280,14 @@ REFUSED = [
     no_conn("id-no-dashes", {"connectionID": ID.replace("-", "")}, "spec.connectionID",
             LOWER_CASE),
     no_conn("id-empty", {"connectionID": ""}, "spec.connectionID", LOWER_CASE),
-    no_conn("id-braces", {"connectionID": f"{{{ID}}}"}, "spec.connectionID", "Too long"),
+    no_conn("id-braces", {"connectionID": f"{{{ID}}}"}, "spec.connectionID", LOWER_CASE),
+    no_conn("id-url", {"connectionID": f"https://example.omniapp.co/connections/{ID}"},
+            "spec.connectionID", IN_THE_URL),
+    no_conn("id-longest-url", {"connectionID": "https://a/" + "u" * 502}, "spec.connectionID",
+            IN_THE_URL),
+    no_conn("id-too-long", {"connectionID": "u" * 513}, "spec.connectionID", "Too long"),
+    no_conn("id-name", {"connectionID": "Sales (production)"}, "spec.connectionID",
+            "the connection's name goes into connectionName"),
     no_conn("id-and-name", {"connectionName": "warehouse"}, "spec", ONE_NAME),
     no_conn("neither-id-nor-name", {"connectionID": DROP}, "spec", ONE_NAME),
     no_conn("name-empty", {"connectionID": DROP, "connectionName": ""}, "spec.connectionName",
@@ -302,7 +314,7 @@ REFUSED = [
     no_conn("passphrase-key", {**SNOWFLAKE, f"{SNOWFLAKE_REF}.passphraseKey": ""},
             f"spec.{SNOWFLAKE_REF}.passphraseKey", "passphraseKey must be a key of the Secret"),
     no_conn("passphrase-is-key", {**SNOWFLAKE, f"{SNOWFLAKE_REF}.passphraseKey": "tls.key"},
-            f"spec.{SNOWFLAKE_REF}", "passphraseKey must name another key"),
+            f"spec.{SNOWFLAKE_REF}", "passphraseKey must differ from key"),
     no_conn("passphrase-of-password", {f"{PASSWORD}.passphraseKey": "a"}, "",
             f'unknown field "spec.{PASSWORD}.passphraseKey"'),
     no_conn("role-empty", {"baseRole": ""}, "spec.baseRole", "at least 1 chars long"),

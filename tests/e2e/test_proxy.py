@@ -14,7 +14,7 @@ import pytest
 
 from connect_proxy import ConnectProxy
 from control_plane import ControlPlane
-from installation import install_crds, operator_kubeconfig
+from installation import operator_kubeconfig
 from tenant import EMULATOR_NAME, Emulator, Operator, Tenant, launch_to_fail
 
 API_SERVER_NAME = "kubernetes.default.svc"  # its certificate has it
@@ -25,14 +25,6 @@ NAMES = {API_SERVER_NAME: "127.0.0.1", EMULATOR_NAME: "127.0.0.1"}
 Start = Callable[..., Tenant]
 
 pytestmark = pytest.mark.xdist_group("proxy")  # they share a control plane
-
-
-@pytest.fixture(scope="module")
-def plane(control_plane_bin: Path) -> Iterator[ControlPlane]:
-    """One of its own, since the session's is minded by the session's operator."""
-    with ControlPlane(control_plane_bin) as own:
-        install_crds(own)
-        yield own
 
 
 @pytest.fixture
@@ -134,7 +126,7 @@ def test_the_environment_alone_and_its_exceptions(
     config = kubeconfig(plane, tmp_path / "config")
     tenant = start(config, https_proxy=proxy.url(), NO_PROXY=f"10.0.0.0/8, {EMULATOR_NAME}")
     tenant.wait_reason("omni", "OmniUnavailable", "oinst")
-    assert f"look-up of {EMULATOR_NAME}" in message(tenant)
+    assert f"lookup of {EMULATOR_NAME}" in message(tenant)
     assert set(proxy.tunnels) == {f"{API_SERVER_NAME}:{plane.port}"}
 
 
@@ -145,7 +137,7 @@ def test_loopback_goes_directly_and_a_wrong_password_is_told(
     tenant = start(operator_kubeconfig(plane), HTTPS_PROXY=proxy.url("operator:wrong-s3cr3t"))
     tenant.credentials.append("wrong-s3cr3t")
     tenant.wait_reason("omni", "OmniUnavailable", "oinst")
-    assert f"the proxy {proxy.address} wants other credentials" in message(tenant)
+    assert f"the proxy {proxy.address} rejected the credentials" in message(tenant)
     assert proxy.refused > 0 and not proxy.tunnels
     tenant.instance("omni")  # by its address
     tenant.wait_reason("omni", "Synced", "oinst")
@@ -181,5 +173,5 @@ def test_a_wrong_password_towards_the_api_server(locked_out: subprocess.Popen[st
     _, said = locked_out.communicate(timeout=60)
     assert locked_out.returncode == 1
     (line,) = (text for text in said.splitlines() if not text.startswith("{"))
-    assert "wants other credentials than those in its URL (407)" in line
+    assert "rejected the credentials in its URL (407)" in line
     assert "wrong-s3cr3t" not in said

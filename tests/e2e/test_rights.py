@@ -11,7 +11,7 @@ import pytest
 from control_plane import ControlPlane, wait_until
 from installation import install_crds
 from kube_bulk import KubeBulk
-from tenant import Emulator
+from tenant import LEASE_LOST, Emulator
 from rights import Right, Trial, rights, set_up
 
 NAMESPACED = "namespaced"
@@ -47,6 +47,10 @@ def fixture_trials(
         logs = tmp_path_factory.mktemp("rights")
         for trial in trials:
             trial.launch(operator_bin, logs)
+        followers = [trial for trial in trials if trial.begins_as_standby and not trial.missing]
+        waits = lambda trial: trial.said("waiting for the Lease", trial.own)  # noqa: E731
+        wait_until(lambda: all(map(waits, followers)), SECONDS, "they stand by")
+        bulk.send(trial.release() for trial in followers)
         complete = [trial for trial in trials if not trial.missing]
         wait_until(lambda: all(map(in_step, complete)), SECONDS, "all is in step")
         bulk.send(trial.rotation(SECOND) for trial in trials)
@@ -78,6 +82,7 @@ def test_the_rights_are_enough(trials: list[Trial], overlay: str) -> None:
     assert trial.readiness() == "ok\n"
     denied = [line for line in trial.operator.scrape().splitlines() if 'code="403"' in line]
     assert not denied
+    assert not trial.said("watch interrupted", "leases")
 
 
 # What goes wrong without a right: what the log then says, and what is to be seen of it.
@@ -95,6 +100,16 @@ def not_leading(trial: Trial) -> bool:
 def not_watched(verb: str, resource: str) -> Wrong:
     told = f'cannot {verb} resource "{resource}"'
     return ("watch interrupted", lambda trial: told in trial.readiness() and not_ready(trial))
+
+
+def polls_the_lease(verb: str) -> Wrong:
+    """It leads in the end, when the holder that never was is past its term."""
+    told = f"cannot {verb} resource"
+    leads = lambda trial: bool(trial.operator.said("leading"))  # noqa: E731
+    return (
+        "watch interrupted",
+        lambda trial: trial.said("watch interrupted", told) and leads(trial),
+    )
 
 
 NO_DIGEST_KEY: Wrong = ("waiting for the digest key", not_ready)
@@ -119,18 +134,20 @@ WITHOUT: dict[tuple[str, str, str], Wrong] = {
         "status not written",
         lambda trial: not trial.reason(trial.ns, "oinst") and trial.reason(trial.ns) == "Synced",
     ),
-    ("watched", "events", "create"): ("event not written", lambda trial: not trial.events()),
+    ("watched", "events", "create"): ("Event not written", lambda trial: not trial.events()),
     ("watched", "events", "patch"): (
-        "event not written",
+        "Event not written",
         lambda trial: bool(trial.events()) and not counts_events(trial),
     ),
     ("watched", "namespaces", "list"): GUEST_UNKNOWN,
     ("watched", "namespaces", "watch"): GUEST_UNKNOWN,
     ("own", "leases", "create"): NO_LEASE,
     ("own", "leases", "get"): NO_LEASE,
+    ("own", "leases", "list"): polls_the_lease("list"),
+    ("own", "leases", "watch"): polls_the_lease("watch"),
     ("own", "leases", "update"): (
         "the Lease was not renewed",
-        lambda trial: trial.operator.ended(),
+        lambda trial: trial.operator.said(LEASE_LOST) is not None,
     ),
     ("own", "secrets", "create"): NO_DIGEST_KEY,
 }

@@ -126,7 +126,7 @@ def test_an_attempt_without_an_answer_is_told_and_then_not(tenant: Tenant) -> No
     tenant.emulator.fault(connection, "delay", delayMs=4000, count=1)
     tenant.connection("sales", connection, baseRole="VIEWER")
     wait_until(
-        lambda: tenant.status("sales").get("unanswered") == ["base_role"], 10, "told as unanswered"
+        lambda: tenant.status("sales").get("unanswered") == ["baseRole"], 10, "told as unanswered"
     )
     assert tenant.conditions("sales")["Ready"]["status"] == "Unknown"
     tenant.wait_reason("sales", "Synced")

@@ -19,17 +19,6 @@ constexpr int generous = 60'000;
 // All slots of the time before are free again.
 constexpr rt::Duration forgotten_after = minutes(3);
 
-// The condition of this type; null: there is none.
-const bj::object* condition(const bj::object& object, std::string_view type) {
-    const auto* status = object.if_contains("status");
-    const auto* all = status != nullptr ? status->as_object().if_contains("conditions") : nullptr;
-    if (all != nullptr)
-        for (const auto& one : all->as_array())
-            if (one.at("type").as_string() == type)
-                return &one.as_object();
-    return nullptr;
-}
-
 std::string ready_reason(const bj::object& object) {
     const auto* ready = condition(object, "Ready");
     return ready != nullptr ? text_at(*ready, {"reason"}) : std::string();
@@ -87,7 +76,7 @@ void BudgetWorld::listen_to_log() {
                     .sink =
                         [this](std::string_view line) {
                             say("  " + std::string(line.substr(0, line.size() - 1)));
-                            if (line.find("a defect of the operator") != std::string_view::npos)
+                            if (line.find("unexpected exception") != std::string_view::npos)
                                 log_complaints_.emplace_back(line);
                             if (line.find("confidential-") != std::string_view::npos)
                                 log_complaints_.emplace_back("a credential is in the log");

@@ -1,34 +1,52 @@
-// The OmniInstance of the simulated world, as its users write it, with the key and the Secret that
-// holds it. It may vanish at any moment, and be made again.
+// An OmniInstance of the simulated world, as its users write it, with the Secret that holds its
+// key. It may vanish at any moment, be made again, and be changed in all that it says.
 #pragma once
 
+#include "facts.hpp"
 #include "kube_model.hpp"
-#include "omni_model.hpp"
+#include "omni_orgs.hpp"
 
 #include <string>
 
 namespace oco::sim {
 
-inline constexpr std::string_view omni_host = "acme.omniapp.co";
-inline constexpr std::string_view instance_namespace = "team-a";
-inline constexpr std::string_view instance_name = "omni";
-
 // What is different when it is made again.
 enum class Anew {
     nothing,
-    spec,         // a higher limit; the address and who may use it are written in another way
+    spec,         // the address is written in another way, and the limit is another
     secret,       // another Secret, with the same key
-    secret_first, // another key, and its Secret is written before the instance
-    secret_later, // another key in another Secret, which is not there yet
+    secret_later, // another Secret, which is not there yet
 };
 
 class ManagedInstance {
   public:
-    ManagedInstance(test::SimRuntime& time, KubeModel& kube, OmniModel& omni, std::uint64_t seed,
-                    int limit);
+    // What its users may change; apply() writes it.
+    struct Settings {
+        std::size_t org = 0;
+        std::size_t key = 0; // a place in the organization's keys
+        int limit = 60;
+        InstanceFacts::From allowed_from = InstanceFacts::From::all;
+        std::set<std::string> allowed_teams;
+        std::optional<std::set<std::string>> allowed_connections;
+        bool suspended = false;
+    };
 
-    // Requests per minute. It never falls: the operator may not know yet.
-    [[nodiscard]] int limit() const { return limit_; }
+    ManagedInstance(test::SimRuntime& time, KubeModel& kube, Organizations& orgs,
+                    std::uint64_t seed, Name name, Settings wanted);
+
+    [[nodiscard]] const Name& name() const { return name_; }
+
+    [[nodiscard]] Organization& org() { return orgs_[settings.org]; }
+
+    [[nodiscard]] const ApiKey& key() const { return orgs_[settings.org].keys[settings.key]; }
+
+    [[nodiscard]] bool exists() const;
+
+    Settings settings;
+    // If it is there.
+    void apply();
+    // Also of the key, which may be another now.
+    void write_secret();
 
     void remove();
     // If it is not there.
@@ -36,12 +54,8 @@ class ManagedInstance {
     // The same, with any difference.
     void make_somehow();
 
-    // Omni takes another key only; and ours again, or rather a new one.
-    void revoke_key();
-    void restore_key();
-
-    // In the instance's namespace.
-    [[nodiscard]] const std::string& secret() const { return secret_; }
+    // The Secret with the key.
+    [[nodiscard]] Name secret() const { return {name_.first, secret_}; }
 
     struct Counts {
         std::uint64_t deleted = 0;
@@ -49,23 +63,17 @@ class ManagedInstance {
     } counts;
 
   private:
-    [[nodiscard]] bool exists() const;
-    void apply();
-    void write_secret();
+    void write();
     void name_another_secret();
-    // Its beginning, "confidential-", must never be seen anywhere.
-    std::string new_key(std::string_view what);
-    void choose_key();
 
     test::SimRuntime& time_;
     KubeModel& kube_;
-    OmniModel& omni_;
+    Organizations& orgs_;
     Dice dice_;
-    int limit_;
-    bool other_form_ = false; // of the address, and of who may use it
-    std::string secret_ = "key";
-    std::string key_;
-    int made_ = 0; // keys and Secrets
+    Name name_;
+    bool other_form_ = false; // of the address
+    std::string secret_;
+    int made_ = 0; // Secrets
 };
 
 } // namespace oco::sim

@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -14,6 +15,7 @@ namespace oco::sim {
 namespace {
 
 constexpr rt::Duration bookmark_interval = std::chrono::seconds(60);
+constexpr rt::Duration last_bookmark_before_end = std::chrono::seconds(2);
 constexpr std::string_view token_prefix = "page+";
 constexpr std::size_t replayed_at_most = 4;
 constexpr std::size_t remembered_at_most = 1000; // changes of a collection
@@ -137,9 +139,30 @@ void KubeModel::request(HttpRequest request, ChannelPointer channel) {
     if (!place)
         return reply(channel, status_answer(404, "NotFound",
                                             "the server could not find the requested resource"));
+    const bool reads_many = request.method == "GET" && place->name.empty();
+    if (const auto refused = trouble.refused_reads.find(place->collection->plural);
+        reads_many && refused != trouble.refused_reads.end())
+        return reply(channel, status_answer(refused->second, "Refused", "reading is refused"));
+    if (trouble.forbidden.contains({place->ns, ""}) ||
+        trouble.forbidden.contains({place->ns, place->collection->plural}))
+        return reply(channel,
+                     status_answer(403, "Forbidden",
+                                   place->collection->plural + " is forbidden in " + place->ns));
     if (request.query.contains("watch"))
         return start_watch(request, *place, std::move(channel));
-    const Answer answer = serve(request, *place);
+    writer_ = channel->client();
+    Answer answer = serve(request, *place);
+    writer_.clear();
+    if (writes && answer.status < 300 && on_write && on_write_answered) {
+        const auto note = [client = channel->client(), plural = place->collection->plural,
+                           name = Name(place->ns, place->name)](const auto& tell) {
+            tell(client, plural, name);
+        };
+        note(on_write);
+        answer.taken = [this, note] {
+            note(on_write_answered);
+        };
+    }
     if (dice_.chance(trouble.error_after))
         return reply(channel, forced_error());
     if (dice_.chance(trouble.reply_lost))
@@ -179,10 +202,15 @@ void KubeModel::reply(const ChannelPointer& channel, const Answer& answer) {
     const bool half = dice_.chance(trouble.reply_half);
     if (half)
         text.resize(dice_.index(text.size()));
-    const auto deliver = [channel, text = std::move(text), half] {
+    const auto deliver = [this, channel, text = std::move(text), half, shows = answer.shows,
+                          version = answer.shown_to, taken = answer.taken] {
         channel->send(text);
+        if (!half && taken)
+            channel->when_taken(taken);
         if (half)
             channel->finish();
+        else if (shows != nullptr)
+            note_shown(channel, shows->plural, version);
     };
     const auto taken = std::exchange(trouble.next_answer_takes, rt::Duration::zero()) +
                        dice_.duration(rt::Duration::zero(), trouble.slowness);
@@ -239,7 +267,7 @@ KubeModel::Answer KubeModel::get(const HttpRequest& request, const Place& place)
         if (change.name.second != place.name || change.name.first != place.ns)
             continue;
         const bool old_enough = change.version <= least;
-        if (old_enough || chosen == nullptr || dice_.chance(0.7))
+        if (old_enough || chosen == nullptr || (!trouble.cache_lags && dice_.chance(0.7)))
             chosen = &change;
         else
             break;
@@ -281,19 +309,24 @@ KubeModel::Answer KubeModel::list(const HttpRequest& request, const Place& place
     for (std::size_t i = 0; i < count; ++i)
         items.push_back(metadata_only ? partial(page.rest[i]) : page.rest[i]);
     page.rest.erase(page.rest.begin(), page.rest.begin() + static_cast<std::ptrdiff_t>(count));
-    bj::object meta{{"resourceVersion", std::to_string(page.version)}};
-    if (!page.rest.empty()) {
+    const std::uint64_t version = page.version;
+    const bool last = page.rest.empty();
+    bj::object meta{{"resourceVersion", std::to_string(version)}};
+    if (!last) {
         // As real ones, it must be encoded to travel.
         const std::string token = std::string(token_prefix) + std::to_string(++pages_made_) + "/&=";
         meta["continue"] = token;
         pages_[token] = std::move(page);
     }
-    return {.body = bj::object{
-                {"kind", metadata_only ? std::string("PartialObjectMetadataList")
-                                       : place.collection->kind + "List"},
-                {"apiVersion", metadata_only ? "meta.k8s.io/v1" : place.collection->api_version},
-                {"metadata", std::move(meta)},
-                {"items", std::move(items)}}};
+    return {.body = bj::object{{"kind", metadata_only ? std::string("PartialObjectMetadataList")
+                                                      : place.collection->kind + "List"},
+                               {"apiVersion",
+                                metadata_only ? "meta.k8s.io/v1" : place.collection->api_version},
+                               {"metadata", std::move(meta)},
+                               {"items", std::move(items)}},
+            .headers = {},
+            .shows = last ? place.collection : nullptr,
+            .shown_to = version};
 }
 
 KubeModel::Answer KubeModel::create(const HttpRequest& request, const Place& place) {
@@ -398,7 +431,8 @@ KubeModel::Answer KubeModel::write(Collection& collection, const Name& name, bj:
     } else {
         const bj::object& old = known->second;
         const bj::object& old_meta = old.at("metadata").as_object();
-        for (const char* kept : {"uid", "creationTimestamp", "generation", "resourceVersion"})
+        for (const char* kept :
+             {"uid", "creationTimestamp", "generation", "resourceVersion", "deletionTimestamp"})
             if (old_meta.contains(kept))
                 meta[kept] = old_meta.at(kept);
         if (specified && status) { // the subresource changes the status alone
@@ -406,7 +440,9 @@ KubeModel::Answer KubeModel::write(Collection& collection, const Name& name, bj:
             wanted = old;
             wanted["status"] = std::move(next);
         } else if (specified) {
-            if (wanted.at("spec") != old.at("spec"))
+            const bool terminates =
+                meta.contains("deletionTimestamp") && !old_meta.contains("deletionTimestamp");
+            if (wanted.at("spec") != old.at("spec") || terminates)
                 meta["generation"] = old_meta.at("generation").as_int64() + 1;
             wanted["status"] = old.at("status");
         }
@@ -442,6 +478,25 @@ bool KubeModel::merge(const std::string& plural, const std::string& ns, const st
     return true;
 }
 
+bool KubeModel::terminate(const std::string& plural, const std::string& ns,
+                          const std::string& name) {
+    Collection& collection = collections_.at(plural);
+    const auto it = collection.objects.find({ns, name});
+    if (it == collection.objects.end())
+        return false;
+    bj::object& meta = child(it->second, "metadata");
+    if (meta.contains("deletionTimestamp"))
+        return true;
+    meta["deletionTimestamp"] = format_rfc3339(time_.wall_now());
+    meta["generation"] = meta.at("generation").as_int64() + 1;
+    meta["resourceVersion"] = std::to_string(++version_);
+    publish(collection,
+            {.version = version_, .type = "MODIFIED", .name = it->first, .object = it->second});
+    if (on_written)
+        on_written(plural, it->second);
+    return true;
+}
+
 bool KubeModel::remove(const std::string& plural, const std::string& ns, const std::string& name) {
     Collection& collection = collections_.at(plural);
     auto known = collection.objects.extract({ns, name});
@@ -451,6 +506,8 @@ bool KubeModel::remove(const std::string& plural, const std::string& ns, const s
     publish(
         collection,
         {.version = version_, .type = "DELETED", .name = known.key(), .object = known.mapped()});
+    if (on_removed)
+        on_removed(plural, known.mapped());
     return true;
 }
 
@@ -479,6 +536,26 @@ void KubeModel::compact() {
 void KubeModel::restart() {
     pages_.clear();
     watches_.clear();
+}
+
+void KubeModel::back_up() {
+    backup_ = collections_;
+    backup_version_ = version_;
+}
+
+void KubeModel::restore() {
+    restart();
+    version_ = backup_version_;
+    for (auto& [plural, collection] : collections_) { // requests point at them
+        const Collection& then = backup_.at(plural);
+        collection.objects = then.objects;
+        collection.unwritten = then.unwritten;
+        collection.history = then.history;
+        collection.forgotten_to = then.forgotten_to;
+        if (on_written)
+            for (const auto& [name, object] : collection.objects)
+                on_written(plural, object);
+    }
 }
 
 // --- watches -----------------------------------------------------------------------------------
@@ -529,6 +606,7 @@ void KubeModel::start_watch(const HttpRequest& request, const Place& place,
     watch->channel = channel;
     const std::uint64_t seconds = number(parameter(request, "timeoutSeconds"));
     watch->ends = time_.now() + std::chrono::seconds(seconds == 0 ? 1800 : seconds);
+    watch->from = streams ? 0 : from;
     channel->send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                   "Transfer-Encoding: chunked\r\n\r\n");
     if (too_old) {
@@ -545,23 +623,29 @@ void KubeModel::start_watch(const HttpRequest& request, const Place& place,
                 tell(*watch, event_line(*watch, "ADDED", object));
         if (streams && bookmarks) { // else nothing says where the list ends
             ++counts.lists;
-            tell(*watch, event_line(*watch, "BOOKMARK", bookmark_object(*watch, true)));
+            tell(*watch, event_line(*watch, "BOOKMARK", bookmark_object(*watch, true)), version_);
+        } else {
+            watch->endless_list = true;
         }
     } else {
         for (const auto& change : place.collection->history)
             if (change.version > from && matches(change.object))
-                tell(*watch, event_line(*watch, change.type, change.object));
+                tell(*watch, event_line(*watch, change.type, change.object), change.version);
     }
     watches_.push_back(watch);
-    if (bookmarks)
+    if (bookmarks) {
         time_.after(bookmark_interval, [this, watch] { bookmark(watch); });
+        if (const auto last = watch->ends - last_bookmark_before_end; last > time_.now())
+            time_.at(last, [this, watch] { bookmark(watch); });
+    }
     time_.at(watch->ends, [this, watch] { end_watch(watch); });
 }
 
 void KubeModel::bookmark(const std::shared_ptr<Watch>& watch) {
     if (watch->channel->abandoned() || time_.now() >= watch->ends)
         return;
-    send_event(watch, event_line(*watch, "BOOKMARK", bookmark_object(*watch, false)));
+    if (version_ >= watch->from)
+        send_event(watch, event_line(*watch, "BOOKMARK", bookmark_object(*watch, false)), version_);
     time_.after(bookmark_interval, [this, watch] { bookmark(watch); });
 }
 
@@ -571,19 +655,30 @@ void KubeModel::end_watch(const std::shared_ptr<Watch>& watch) {
 }
 
 // One chunk.
-void KubeModel::tell(Watch& watch, std::string line) {
+void KubeModel::tell(Watch& watch, const std::string& line, std::uint64_t version) {
     char size[16];
     const auto end = std::to_chars(size, size + sizeof size, line.size(), 16).ptr;
     watch.channel->send(std::string(size, end) + "\r\n" + line + "\r\n");
+    if (version != 0 && !watch.endless_list)
+        note_shown(watch.channel, watch.collection->plural, version);
+}
+
+void KubeModel::note_shown(const ChannelPointer& channel, const std::string& plural,
+                           std::uint64_t version) const {
+    if (on_shown)
+        channel->when_taken([this, client = channel->client(), plural, version] {
+            on_shown(client, plural, version);
+        });
 }
 
 // Events keep their order, and come as late as the watch lags.
-void KubeModel::send_event(const std::shared_ptr<Watch>& watch, std::string line) {
-    rt::TimePoint when = time_.now();
+void KubeModel::send_event(const std::shared_ptr<Watch>& watch, std::string line,
+                           std::uint64_t version) {
+    rt::TimePoint when = time_.now() + trouble.watch_delay;
     if (trouble.watch_lag != rt::Duration::zero())
         when += dice_.duration(rt::Duration::zero(), trouble.watch_lag);
     watch->last_event = std::max(watch->last_event, when);
-    const auto deliver = [this, watch, line = std::move(line)] {
+    const auto deliver = [this, watch, line = std::move(line), version] {
         if (watch->channel->abandoned() || time_.now() > watch->ends)
             return;
         if (dice_.chance(trouble.watch_garbage)) {
@@ -599,7 +694,7 @@ void KubeModel::send_event(const std::shared_ptr<Watch>& watch, std::string line
             watch->ends = time_.now();
             return;
         }
-        tell(*watch, line);
+        tell(*watch, line, version);
         watch->recent.push_back(line);
         if (watch->recent.size() > replayed_at_most)
             watch->recent.pop_front();
@@ -611,6 +706,7 @@ void KubeModel::send_event(const std::shared_ptr<Watch>& watch, std::string line
 }
 
 void KubeModel::publish(Collection& collection, Change change) {
+    std::array<std::string, 2> lines; // as a whole, and its metadata
     for (auto it = watches_.begin(); it != watches_.end();) {
         const auto watch = it->lock();
         if (!watch || watch->channel->abandoned() || time_.now() >= watch->ends) {
@@ -618,10 +714,14 @@ void KubeModel::publish(Collection& collection, Change change) {
             continue;
         }
         ++it;
-        if (watch->collection != &collection || !selected(change.object, watch->selector) ||
+        if (watch->collection != &collection || change.version <= watch->from ||
+            !selected(change.object, watch->selector) ||
             (!watch->ns.empty() && text_at(change.object, {"metadata", "namespace"}) != watch->ns))
             continue;
-        send_event(watch, event_line(*watch, change.type, change.object));
+        std::string& line = lines[watch->metadata_only ? 1 : 0];
+        if (line.empty())
+            line = event_line(*watch, change.type, change.object);
+        send_event(watch, line, change.version);
     }
     collection.history.push_back(std::move(change));
     if (collection.history.size() > remembered_at_most) {

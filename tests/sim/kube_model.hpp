@@ -22,19 +22,24 @@ namespace bj = boost::json;
 struct KubeTrouble {
     bool refuses_connections = false;
     bool never_answers_connections = false;
-    double error_before = 0;  // 500, 503 or 504, and nothing was done
-    double error_after = 0;   // the same, but it was done
-    double conflict = 0;      // 409 to a write, and nothing was done
-    double too_many = 0;      // 429, half of them with Retry-After
-    double reply_lost = 0;    // done, and the connection breaks
-    double reply_half = 0;    // done, half of the answer arrives
-    double reply_never = 0;   // done, and no answer comes
-    double watch_gone = 0;    // 410 to a watch or a continued list, by status or in the stream
-    double watch_garbage = 0; // for each event: an ERROR, or bytes that are none
-    double watch_repeats = 0; // for each event: the last few come again
-    rt::Duration slowness{};  // of each answer, at most
-    rt::Duration watch_lag{}; // of each event, at most
-    rt::Duration next_answer_takes{}; // beyond slowness; only this one
+    double error_before = 0;    // 500, 503 or 504, and nothing was done
+    double error_after = 0;     // the same, but it was done
+    double conflict = 0;        // 409 to a write, and nothing was done
+    double too_many = 0;        // 429, half of them with Retry-After
+    double reply_lost = 0;      // done, and the connection breaks
+    double reply_half = 0;      // done, half of the answer arrives
+    double reply_never = 0;     // done, and no answer comes
+    double watch_gone = 0;      // 410 to a watch or a continued list, by status or in the stream
+    double watch_garbage = 0;   // for each event: an ERROR, or bytes that are none
+    double watch_repeats = 0;   // for each event: the last few come again
+    rt::Duration slowness{};    // of each answer, at most
+    rt::Duration watch_lag{};   // of each event, at most
+    rt::Duration watch_delay{}; // of each event, beyond watch_lag
+    bool cache_lags = false;    // a read at a version shows that very version
+    rt::Duration next_answer_takes{};         // beyond slowness; only this one
+    std::map<std::string, int> refused_reads; // status of lists and watches, by plural
+    // Namespaces where nothing may be done (403), or nothing with the collections of this plural.
+    std::set<std::pair<std::string, std::string>> forbidden{};
 };
 
 enum class StreamingLists { offered, refused, unknown };
@@ -56,6 +61,9 @@ class KubeModel final : public Server {
     void apply(const std::string& plural, const std::string& ns, const std::string& name,
                bj::object content);
     bool remove(const std::string& plural, const std::string& ns, const std::string& name);
+    // A deletion that a finalizer holds up: the object is there, with a deletionTimestamp, until
+    // remove().
+    bool terminate(const std::string& plural, const std::string& ns, const std::string& name);
     // RFC 7386, on the whole object, status and all.
     bool merge(const std::string& plural, const std::string& ns, const std::string& name,
                const bj::object& patch);
@@ -68,10 +76,29 @@ class KubeModel final : public Server {
     // As after a restart: no watch, no continue token.
     void restart();
 
+    // A backup of etcd, and the same after it was restored: all is as it was, versions included.
+    void back_up();
+    void restore();
+
     // Told of each request as it comes.
     std::function<void(const HttpRequest&)> on_request;
-    // Told of each write that changed something, with the object as it is now.
+    // Told of each write that changed something, with the object as it is now; and of each
+    // deletion, with the last version, that of the deletion.
     std::function<void(const std::string& plural, const bj::object&)> on_written;
+    std::function<void(const std::string& plural, const bj::object&)> on_removed;
+    // Told when a client has taken a list or an event to the end: it was shown all of the
+    // collection up to this version.
+    std::function<void(const std::string& client, const std::string& plural, std::uint64_t version)>
+        on_shown;
+
+    // Told when a client's write was done, and when that client has taken the answer: with some
+    // troubles it never does.
+    std::function<void(const std::string& client, const std::string& plural,
+                       const std::pair<std::string, std::string>& name)>
+        on_write, on_write_answered;
+
+    // Whose request is being carried out, while on_written is called; empty: a user's.
+    [[nodiscard]] const std::string& writer() const { return writer_; }
 
     // Lists in pages count by the page; streamed ones once.
     struct Counts {
@@ -80,10 +107,16 @@ class KubeModel final : public Server {
     } counts;
 
   private:
+    struct Collection;
+
     struct Answer {
         int status = 200;
         bj::value body;
         std::vector<std::pair<std::string, std::string>> headers{};
+        // A list's last page shows this much of this collection.
+        const Collection* shows = nullptr;
+        std::uint64_t shown_to = 0;
+        std::function<void()> taken{}; // called when the client has taken it
     };
 
     using Name = std::pair<std::string, std::string>; // namespace, name
@@ -121,8 +154,12 @@ class KubeModel final : public Server {
         bool metadata_only = false;
         ChannelPointer channel;
         rt::TimePoint ends{};
+        std::uint64_t from = 0; // nothing up to this version is told
         rt::TimePoint last_event{};
         std::deque<std::string> recent; // lines that may come again
+        // It began with objects, and nothing says which of them was the last: whoever reads it for
+        // a list has none yet, and takes what follows for more of it.
+        bool endless_list = false;
     };
 
     struct Page {
@@ -141,8 +178,11 @@ class KubeModel final : public Server {
     Answer write(Collection& collection, const Name& name, bj::object wanted, bool status);
     Answer forced_error();
     void start_watch(const HttpRequest& request, const Place& place, ChannelPointer channel);
-    void send_event(const std::shared_ptr<Watch>& watch, std::string line);
-    void tell(Watch& watch, std::string line);
+    // `version`: what the event shows the collection up to; 0: nothing.
+    void send_event(const std::shared_ptr<Watch>& watch, std::string line, std::uint64_t version);
+    void tell(Watch& watch, const std::string& line, std::uint64_t version = 0);
+    void note_shown(const ChannelPointer& channel, const std::string& plural,
+                    std::uint64_t version) const;
     void bookmark(const std::shared_ptr<Watch>& watch);
     void end_watch(const std::shared_ptr<Watch>& watch);
     void publish(Collection& collection, Change change);
@@ -161,7 +201,10 @@ class KubeModel final : public Server {
     std::uint64_t version_ = 1000;
     std::uint64_t uids_ = 0;
     std::uint64_t pages_made_ = 0;
+    std::string writer_;
     std::map<std::string, Page> pages_; // by continue token
+    std::map<std::string, Collection> backup_;
+    std::uint64_t backup_version_ = 0;
     std::list<std::weak_ptr<Watch>> watches_;
 };
 

@@ -111,6 +111,16 @@ std::string text_at(const bj::object& object, std::initializer_list<std::string_
                                                   : std::string();
 }
 
+const bj::object* condition(const bj::object& object, std::string_view type) {
+    const bj::object* status = object_at(object, "status");
+    const auto* all = status != nullptr ? status->if_contains("conditions") : nullptr;
+    if (all != nullptr)
+        for (const auto& one : all->as_array())
+            if (one.at("type").as_string() == type)
+                return &one.as_object();
+    return nullptr;
+}
+
 bj::object& child(bj::object& parent, std::string_view name) {
     bj::value& value = parent[name];
     if (!value.is_object())

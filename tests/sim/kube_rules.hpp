@@ -22,6 +22,8 @@ struct Refusal {
 
 // The string at this path, or an empty one.
 std::string text_at(const bj::object& object, std::initializer_list<std::string_view> path);
+// The condition of this type in the object's status; null: there is none.
+const bj::object* condition(const bj::object& object, std::string_view type);
 // The member, which becomes an object if it is none.
 bj::object& child(bj::object& parent, std::string_view name);
 

@@ -6,9 +6,10 @@ namespace oco::sim {
 namespace {
 
 RequestKind kind_of(const HttpRequest& request) {
-    return request.method == "PATCH"           ? RequestKind::push
-           : request.path.ends_with("/whoami") ? RequestKind::whoami
-                                               : RequestKind::list;
+    return request.method == "PATCH"                          ? RequestKind::push
+           : request.path.ends_with("/whoami")                ? RequestKind::whoami
+           : emulator::connection_id_of(request.path).empty() ? RequestKind::list
+                                                              : RequestKind::look;
 }
 
 std::string token_of(const std::string& authorization) {
@@ -33,37 +34,73 @@ Accept LimitedOmni::accept() {
 }
 
 void LimitedOmni::request(HttpRequest request, ChannelPointer channel) {
-    const emulator::Request received{.method = request.method,
-                                     .target = request.target,
-                                     .authorization = request.header("authorization"),
-                                     .content_type = request.header("content-type"),
-                                     .body = request.body};
+    emulator::Request received{.method = request.method,
+                               .target = request.target,
+                               .authorization = request.header("authorization"),
+                               .content_type = request.header("content-type"),
+                               .body = request.body};
     const std::size_t place = traffic.add({.time = time_.now(),
                                            .client = channel->client(),
                                            .kind = kind_of(request),
                                            .token = token_of(request.header("authorization")),
                                            .push = push_of(received)});
     tell("omni: " + channel->client() + " " + request.method + " " + request.target);
-    const emulator::Ticket ticket = engine.receive(received, now());
-    if (ticket.course.reply == emulator::Reply::hang)
-        return;
-    const auto answer_time = dice_.duration(least_answer_time, most_answer_time);
-    // What is asked for is done at once, as the sender learns later.
-    const auto said =
-        ticket.course.answer ? *ticket.course.answer : engine.handle(ticket.seq, received);
-    time_.after(answer_time, [this, place, seq = ticket.seq, received, said, channel] {
-        answer(place, seq, received, said, channel);
-    });
+    auto ticket = engine.receive(received, now());
+    const auto exchange = std::make_shared<const Exchange>(Exchange{.place = place,
+                                                                    .ticket = std::move(ticket),
+                                                                    .request = std::move(received),
+                                                                    .channel = std::move(channel)});
+    const emulator::Course& course = exchange->ticket.course;
+    if (course.apply == emulator::Apply::late && course.reply == emulator::Reply::close)
+        exchange->channel->reset();
+    if (course.wait == std::chrono::milliseconds::zero())
+        proceed(exchange);
+    else
+        time_.after(course.wait, [this, exchange] { proceed(exchange); });
 }
 
-void LimitedOmni::answer(std::size_t place, std::uint64_t seq, const emulator::Request& request,
-                         const emulator::Answer& answer, const ChannelPointer& channel) {
+// What is asked for is done at once, as the sender learns later, if at all.
+void LimitedOmni::proceed(const ExchangePointer& exchange) {
+    const emulator::Course& course = exchange->ticket.course;
+    emulator::Answer said;
+    if (auto refusal = refuses ? refuses(traffic.all()[exchange->place]) : std::nullopt)
+        said = std::move(*refusal);
+    else if (course.answer)
+        said = *course.answer;
+    else if (course.apply != emulator::Apply::never)
+        said = carry_out(*exchange);
+    if (course.apply == emulator::Apply::late || course.reply == emulator::Reply::hang)
+        return;
+    const auto takes = answer_time ? answer_time(traffic.all()[exchange->place])
+                                   : dice_.duration(least_answer_time, most_answer_time);
+    time_.after(takes, [this, exchange, said] { answer(*exchange, said); });
+}
+
+emulator::Answer LimitedOmni::carry_out(const Exchange& exchange) {
+    auto said = engine.handle(exchange.ticket.seq, exchange.request);
+    const Received& received = traffic.all()[exchange.place];
+    if (on_stored && received.kind == RequestKind::push && said.status < 300)
+        on_stored(received);
+    return said;
+}
+
+void LimitedOmni::answer(const Exchange& exchange, const emulator::Answer& answer) {
+    const emulator::Request& request = exchange.request;
+    const emulator::Reply reply = exchange.ticket.course.reply;
+    if (reply == emulator::Reply::close)
+        return exchange.channel->reset();
+    std::string text =
+        emulator::serialize(answer, request.method, emulator::AfterAnswer::keep_alive).text;
+    if (reply == emulator::Reply::half) {
+        text.resize(text.size() - (answer.body.size() + 1) / 2);
+        exchange.channel->send(text);
+        return exchange.channel->finish();
+    }
     tell("omni: " + std::to_string(answer.status) + " for " + request.method + " " +
          request.target);
-    engine.answering(seq, answer.status);
-    traffic.answered(place, static_cast<int>(answer.status), time_.now());
-    channel->send(
-        emulator::serialize(answer, request.method, emulator::AfterAnswer::keep_alive).text);
+    engine.answering(exchange.ticket.seq, answer.status);
+    traffic.answered(exchange.place, static_cast<int>(answer.status), time_.now());
+    exchange.channel->send(text);
 }
 
 void LimitedOmni::other_client(const std::string& token) {

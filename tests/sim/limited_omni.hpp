@@ -28,14 +28,31 @@ class LimitedOmni final : public Server {
     Traffic traffic;                   // without that of other clients
     std::vector<rt::TimePoint> knocks; // connections that were not accepted
     Accept accepts = Accept::yes;
-    // How long an answer takes.
+    // How long an answer takes, after what was asked for is done.
     rt::Duration least_answer_time{};
     rt::Duration most_answer_time{};
+    // Of this one, when it is set.
+    std::function<rt::Duration(const Received&)> answer_time;
+    // An answer in place of what is asked for, when it is set and gives one.
+    std::function<std::optional<emulator::Answer>(const Received&)> refuses;
+    // Told of each PATCH that was carried out, also of one that nobody waits for any more.
+    std::function<void(const Received&)> on_stored;
 
   private:
+    // A request on its way to an answer.
+    struct Exchange {
+        std::size_t place = 0; // in `traffic`
+        emulator::Ticket ticket;
+        emulator::Request request;
+        ChannelPointer channel;
+    };
+
+    using ExchangePointer = std::shared_ptr<const Exchange>;
+
     [[nodiscard]] emulator::Now now() const;
-    void answer(std::size_t place, std::uint64_t seq, const emulator::Request& request,
-                const emulator::Answer& answer, const ChannelPointer& channel);
+    void proceed(const ExchangePointer& exchange);
+    emulator::Answer carry_out(const Exchange& exchange);
+    void answer(const Exchange& exchange, const emulator::Answer& answer);
 
     test::SimRuntime& time_;
     Dice dice_;

@@ -18,12 +18,17 @@ constexpr sim::Mutation mutations[] = {
     {"unclean-counts-as-clean", "what a process that crashed may have sent is not suspected"},
     {"unknown-counts-as-applied", "a PATCH without an answer counts as accepted"},
     {"no-settling", "a value that follows an unanswered one is sent only once"},
-    {"stale-read", "a read may be older than the one before"},
+    {"stale-read", "a read may be older than the one before", sim::FoundBy::scenario},
     {"answers-cost-nothing", "a slot of the budget is free again as soon as the answer came"},
     {"version-is-value", "a Secret whose version changed is sent, changed or not"},
     {"applied-before-push", "what is to be sent is recorded as held before it was sent"},
     {"late-values-forgotten", "once a value is accepted, earlier unanswered ones are not feared"},
     {"failed-status-forgotten", "a status that could not be written is not written again"},
+    {"claim-without-proof", "an object whose key was never shown the connection claims it"},
+    {"applied-kept-over-a-lost-claim", "a new holder does not wait until the one before is void"},
+    {"claims-incomplete-at-take-over", "older claims whose proof is not known yet are not awaited"},
+    {"deleted-objects-hold", "an object that is being deleted holds what it claimed"},
+    {"name-from-an-old-list", "a name is resolved by a list from before it was seen"},
 };
 
 std::string_view chosen;

@@ -6,9 +6,14 @@
 
 namespace oco::sim {
 
+// What notices it for certain: a seed of the simulation, or, where only one in thousands meets what
+// it takes, a named scenario (tests/scenarios/CMakeLists.txt).
+enum class FoundBy { seed, scenario };
+
 struct Mutation {
     std::string_view name; // as in mutated()
     std::string_view what; // the wrong thing that is done
+    FoundBy found_by = FoundBy::seed;
 };
 
 std::span<const Mutation> all_mutations();

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <charconv>
 #include <deque>
+#include <stdexcept>
 
 namespace oco::sim {
 
 using rt::TimePoint;
 
 namespace {
+
+constexpr rt::Duration recently = std::chrono::seconds(15);
 
 std::string lower(std::string_view text) {
     std::string out(text);
@@ -116,6 +119,11 @@ class Link final : public Channel, public std::enable_shared_from_this<Link> {
 
     [[nodiscard]] bool delivered() const override { return taken_ == sent_; }
 
+    void when_taken(std::function<void()> what) override {
+        if (!abandoned())
+            when_taken_.emplace_back(sent_, std::move(what));
+    }
+
     [[nodiscard]] const std::string& client() const override { return client_; }
 
     // --- the client's end
@@ -146,16 +154,21 @@ class Link final : public Channel, public std::enable_shared_from_this<Link> {
         std::copy_n(inbox_.begin(), size, into.begin());
         inbox_.erase(0, size);
         taken_ += size;
+        report_taken();
         co_return size;
     }
 
     void close() {
         closed_ = true;
+        when_taken_.clear();
         readable_.notify();
     }
 
     // As close(), but the client is not told either.
-    void abandon() { closed_ = true; }
+    void abandon() {
+        closed_ = true;
+        when_taken_.clear();
+    }
 
     void silence() { silent_ = true; }
 
@@ -166,6 +179,14 @@ class Link final : public Channel, public std::enable_shared_from_this<Link> {
     [[nodiscard]] const std::string& host() const { return host_; }
 
   private:
+    void report_taken() {
+        while (!when_taken_.empty() && when_taken_.front().first <= taken_) {
+            const auto what = std::move(when_taken_.front().second);
+            when_taken_.pop_front();
+            what();
+        }
+    }
+
     // Bytes keep their order in each direction.
     TimePoint arrival(TimePoint& last) {
         last = std::max(last, network_.time_.now() + network_.delay(host_));
@@ -200,7 +221,9 @@ class Link final : public Channel, public std::enable_shared_from_this<Link> {
     TimePoint last_to_server_{};
     std::size_t sent_ = 0;  // bytes, by the server
     std::size_t taken_ = 0; // and by the client
-    bool ended_ = false;    // by the server, in order
+    // By how many bytes have to be taken before.
+    std::deque<std::pair<std::size_t, std::function<void()>>> when_taken_;
+    bool ended_ = false; // by the server, in order
     bool broken_ = false;
     bool closed_ = false; // by the client
     bool silent_ = false; // nothing gets through any more, and nobody is told
@@ -232,12 +255,26 @@ class ClientStream final : public rt::Stream {
 };
 
 rt::Duration Network::delay(const std::string& host) {
-    const LinkQuality& quality = hosts_.at(host).quality;
-    return dice_.duration(quality.least_delay, quality.most_delay);
+    Host& there = hosts_.at(host);
+    const auto delay = dice_.duration(there.quality.least_delay, there.quality.most_delay);
+    if (delay >= there.longest_delay || time_.now() > there.delayed_at + recently) {
+        there.longest_delay = delay;
+        there.delayed_at = time_.now();
+    }
+    return delay;
+}
+
+rt::Duration Network::recent_delay(const std::string& host) const {
+    const Host& there = hosts_.at(host);
+    return std::max(there.longest_delay, there.quality.most_delay);
 }
 
 asio::awaitable<Result<std::unique_ptr<rt::Stream>>> Network::connect(std::string client,
                                                                       rt::Endpoint endpoint) {
+    if (failing_ == endpoint.host) {
+        failing_.clear();
+        throw std::runtime_error("a defect");
+    }
     const auto host = hosts_.find(endpoint.host);
     const bool reachable = host != hosts_.end() && !dead_clients_.contains(client);
     const Accept verdict = reachable ? host->second.server->accept() : Accept::never_answer;
@@ -265,6 +302,13 @@ void Network::cut(const std::string& host) {
 void Network::silence(const std::string& host) {
     for (const auto& known : links_)
         if (const auto link = known.lock(); link && link->host() == host)
+            link->silence();
+}
+
+void Network::silence(const std::string& host, const std::string& client) {
+    for (const auto& known : links_)
+        if (const auto link = known.lock();
+            link && link->host() == host && link->client() == client)
             link->silence();
 }
 

@@ -5,6 +5,7 @@
 #include "dice.hpp"
 #include "support/sim_runtime.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -44,6 +45,8 @@ class Channel {
     [[nodiscard]] virtual const std::string& client() const = 0;
     // Whether the client has taken everything that was sent.
     [[nodiscard]] virtual bool delivered() const = 0;
+    // Called once the client has taken all that was sent so far; never if it does not.
+    virtual void when_taken(std::function<void()> what) = 0;
 };
 
 using ChannelPointer = std::shared_ptr<Channel>;
@@ -76,12 +79,21 @@ class Network {
 
     LinkQuality& quality(const std::string& host) { return hosts_.at(host).quality; }
 
+    // The longest that bytes have taken to or from `host` within the last seconds.
+    [[nodiscard]] rt::Duration recent_delay(const std::string& host) const;
+
     asio::awaitable<Result<std::unique_ptr<rt::Stream>>> connect(std::string client,
                                                                  rt::Endpoint endpoint);
 
     // Of all connections to `host`: they are reset, or go silent for good.
     void cut(const std::string& host);
     void silence(const std::string& host);
+    // Those of one client.
+    void silence(const std::string& host, const std::string& client);
+
+    // The next connection to `host` meets a defect of the client: an exception.
+    void fail_next(const std::string& host) { failing_ = host; }
+
     // The client's machine is gone: its connections die, and it reaches nobody any more.
     void kill(const std::string& client);
 
@@ -92,6 +104,8 @@ class Network {
     struct Host {
         Server* server = nullptr;
         LinkQuality quality;
+        rt::Duration longest_delay{};
+        rt::TimePoint delayed_at{}; // so long
     };
 
     rt::Duration delay(const std::string& host);
@@ -100,6 +114,7 @@ class Network {
     Dice dice_;
     std::map<std::string, Host> hosts_;
     std::set<std::string> dead_clients_;
+    std::string failing_;
     std::vector<std::weak_ptr<class Link>> links_;
 };
 

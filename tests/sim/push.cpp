@@ -1,6 +1,7 @@
 #include "push.hpp"
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 namespace oco::sim {
 
@@ -18,6 +19,12 @@ Push push_of(const emulator::Request& request) {
         push.value = password->as_string().c_str();
     if (const auto* role = fields.if_contains("baseRole"))
         push.base_role = role->as_string().c_str();
+    if (const auto* attribute = fields.if_contains("environmentUserAttribute")) {
+        push.attribute.emplace();
+        if (const auto* setting = attribute->if_object())
+            push.attribute = {.name = setting->at("attributeName").as_string().c_str(),
+                              .values = boost::json::serialize(setting->at("defaultValues"))};
+    }
     return push;
 }
 

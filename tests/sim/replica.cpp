@@ -15,19 +15,13 @@ kube::ClientConfig client_config() {
     return config;
 }
 
-reconcile::Settings settings() {
+reconcile::Settings settings(const ReplicaOptions& options) {
     auto hosts = reconcile::AllowedHosts::parse("*.omniapp.co:80");
     return {.allowed_hosts = *hosts,
             .allow_http = true,
-            .namespaces = {},
-            .operator_namespace = std::string(operator_namespace),
+            .namespaces = options.namespaces,
+            .operator_namespace = options.operator_namespace,
             .user_agent = "simulation"};
-}
-
-// For key derivation, which the simulated credentials do not need.
-asio::thread_pool& idle_pool() {
-    static asio::thread_pool pool(1);
-    return pool;
 }
 
 } // namespace
@@ -44,7 +38,7 @@ class Replica::Process {
                             return SecretBytes(token());
                         },
                         [](std::string_view, int, rt::Duration) {}),
-                    metrics_, idle_pool(), settings(), {.host_name = address}),
+                    metrics_, settings(options), {.host_name = address}),
           tasks_(runtime_) {
         metrics_.on_scrape([this] { return operator_.snapshot(); });
     }
@@ -64,6 +58,8 @@ class Replica::Process {
     [[nodiscard]] bool ended() const { return tasks_.size() == 0; }
 
     [[nodiscard]] std::string scrape() const { return metrics_.scrape(); }
+
+    [[nodiscard]] ops::Reply readiness() const { return operator_.readiness(); }
 
     const std::string address;
 
@@ -89,6 +85,7 @@ Replica::~Replica() = default;
 void Replica::start() {
     if (running())
         return;
+    stopping_ = false;
     process_ = std::make_unique<Process>(time_, network_, options_, ++starts_);
     process_->start([this](int code) {
         retire();
@@ -97,8 +94,10 @@ void Replica::start() {
 }
 
 void Replica::stop() {
-    if (running())
-        process_->stop();
+    if (!running())
+        return;
+    stopping_ = true;
+    process_->stop();
 }
 
 void Replica::kill() {
@@ -125,6 +124,10 @@ std::string Replica::address() const {
 
 std::string Replica::metrics() const {
     return running() ? process_->scrape() : std::string();
+}
+
+ops::Reply Replica::readiness() const {
+    return running() ? process_->readiness() : ops::Reply{.status = 0};
 }
 
 } // namespace oco::sim

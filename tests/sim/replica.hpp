@@ -40,6 +40,10 @@ class ProcessRuntime final : public rt::Runtime {
         return network_.connect(address_, std::move(endpoint));
     }
 
+    void run_aside(std::function<void()> work, std::function<void()> done) override {
+        time_.run_aside(std::move(work), std::move(done));
+    }
+
   private:
     test::SimRuntime& time_;
     Network& network_;
@@ -56,6 +60,8 @@ struct ReplicaOptions {
     std::function<std::string()> token;
     // Told when a process has ended, with its exit code.
     std::function<void(int)> on_exit;
+    std::vector<std::string> namespaces{}; // --namespace; empty: all
+    std::string operator_namespace = std::string(sim::operator_namespace);
 };
 
 class Replica {
@@ -73,9 +79,14 @@ class Replica {
 
     [[nodiscard]] bool running() const { return process_ != nullptr; }
 
+    // Whether it was told to stop, and has not ended yet.
+    [[nodiscard]] bool stopping() const { return stopping_; }
+
     // On the network; empty when it does not run.
     [[nodiscard]] std::string address() const;
     [[nodiscard]] std::string metrics() const;
+    // The page of /readyz; empty when it does not run.
+    [[nodiscard]] ops::Reply readiness() const;
 
     // Frees what has ended. Not from within the simulated world.
     void reap();
@@ -92,6 +103,7 @@ class Replica {
     Network& network_;
     ReplicaOptions options_;
     int starts_ = 0;
+    bool stopping_ = false;
     std::unique_ptr<Process> process_;
     std::vector<std::unique_ptr<Process>> dying_;
 };

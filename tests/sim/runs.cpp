@@ -5,6 +5,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <iomanip>
 #include <sstream>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -13,7 +14,12 @@
 namespace oco::sim {
 namespace {
 
-constexpr std::array numbers{&Report::faults,
+constexpr std::array numbers{&Report::kube_faults,
+                             &Report::omni_faults,
+                             &Report::process_faults,
+                             &Report::tenants,
+                             &Report::instances,
+                             &Report::objects,
                              &Report::deleted_instances,
                              &Report::remade_instances,
                              &Report::rotations,
@@ -22,6 +28,9 @@ constexpr std::array numbers{&Report::faults,
                              &Report::unknown,
                              &Report::lost,
                              &Report::stale,
+                             &Report::foreign,
+                             &Report::synced,
+                             &Report::vouched,
                              &Report::crashes,
                              &Report::leaders,
                              &Report::relists,
@@ -34,6 +43,8 @@ std::string to_line(const Report& report) {
     out << report.seed << ' ' << report.virtual_hours;
     for (const auto number : numbers)
         out << ' ' << report.*number;
+    for (const auto count : report.coverage.counts)
+        out << ' ' << count;
     for (std::string what : report.complaints) {
         std::ranges::replace(what, '\n', ' ');
         std::ranges::replace(what, '\t', ' ');
@@ -50,6 +61,8 @@ Report from_line(const std::string& line) {
     in >> report.seed >> report.virtual_hours;
     for (const auto number : numbers)
         in >> report.*number;
+    for (auto& count : report.coverage.counts)
+        in >> count;
     for (auto at = tab; at < line.size();) {
         const auto end = std::min(line.find('\t', at + 1), line.size());
         report.complaints.push_back(line.substr(at + 1, end - at - 1));
@@ -171,24 +184,53 @@ void print_complaints(const Report& report) {
         std::printf("  %s\n", what.c_str());
 }
 
-std::string summary(const std::vector<Report>& reports) {
+Report sum_of(const std::vector<Report>& reports) {
     Report sum;
-    std::size_t failed = 0;
     for (const auto& report : reports) {
         sum.virtual_hours += report.virtual_hours;
-        failed += report.complaints.empty() ? 0 : 1;
         for (const auto number : numbers)
             sum.*number += report.*number;
+        for (std::size_t i = 0; i < Coverage::size; ++i)
+            sum.coverage.counts[i] += report.coverage.counts[i];
     }
+    return sum;
+}
+
+std::string summary(const std::vector<Report>& reports) {
+    const Report sum = sum_of(reports);
+    const auto failed = std::ranges::count_if(
+        reports, [](const Report& report) { return !report.complaints.empty(); });
     std::ostringstream out;
     out << reports.size() << " seeds, " << static_cast<std::uint64_t>(sum.virtual_hours)
-        << " virtual hours, " << sum.faults << " faults, " << sum.crashes << " crashes, "
-        << sum.deleted_instances << " instances deleted, " << sum.remade_instances
-        << " made again, " << sum.leaders << " leaders, " << sum.relists << " lists, "
-        << sum.rotations << " rotations: " << sum.pushes << " pushes, of them " << sum.unknown
-        << " without an answer and " << sum.repeated << " repeated for a reason; lost " << sum.lost
-        << ", stale " << sum.stale << ", failed seeds " << failed;
+        << " virtual hours, " << sum.tenants << " tenants, " << sum.instances << " instances, "
+        << sum.objects << " objects; faults: " << sum.kube_faults << " of Kubernetes, "
+        << sum.omni_faults << " of Omni, " << sum.process_faults << " of processes and instances, "
+        << sum.crashes << " crashes, " << sum.deleted_instances << " instances deleted, "
+        << sum.remade_instances << " made again; " << sum.leaders << " leaders, " << sum.relists
+        << " lists, " << sum.rotations << " rotations, " << sum.pushes << " pushes, of them "
+        << sum.unknown << " without an answer and " << sum.repeated
+        << " repeated for a reason; seen Synced " << sum.synced << ", vouched " << sum.vouched
+        << "; lost " << sum.lost << ", stale " << sum.stale << ", foreign " << sum.foreign
+        << ", failed seeds " << failed;
     return out.str();
+}
+
+std::string coverage_table(const std::vector<Report>& reports) {
+    const Report sum = sum_of(reports);
+    std::ostringstream out;
+    for (std::size_t i = 0; i < Coverage::size; ++i)
+        out << std::setw(9) << sum.coverage.counts[i] << "  " << name_of(static_cast<Met>(i))
+            << '\n';
+    return out.str();
+}
+
+std::vector<std::string_view> never_met(const std::vector<Report>& reports) {
+    const Report sum = sum_of(reports);
+    std::vector<std::string_view> out;
+    for (std::size_t i = 0; i < Coverage::size; ++i)
+        if (sum.coverage.counts[i] == 0)
+            out.push_back(name_of(static_cast<Met>(i)));
+    return out;
 }
 
 } // namespace oco::sim

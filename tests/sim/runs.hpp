@@ -34,5 +34,9 @@ Runs run_seeds(const Seeds& seeds, unsigned jobs, StopAt stop);
 void print_complaints(const Report& report);
 // One line with the sums.
 std::string summary(const std::vector<Report>& reports);
+// How often each situation was met: a line for each.
+std::string coverage_table(const std::vector<Report>& reports);
+// Those that were not.
+std::vector<std::string_view> never_met(const std::vector<Report>& reports);
 
 } // namespace oco::sim

@@ -1,11 +1,20 @@
 #include "scenario.hpp"
 
 #include "base/log.hpp"
+#include "claims_oracle.hpp"
+#include "convergence.hpp"
+#include "dialect_oracle.hpp"
+#include "kube_rules.hpp"
+#include "rate_oracle.hpp"
+#include "status_oracle.hpp"
+#include "sweep.hpp"
 #include "trouble.hpp"
+#include "users.hpp"
 
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace oco::sim {
 namespace {
@@ -15,59 +24,64 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr rt::Duration trouble_begins = seconds(20);
-constexpr rt::Duration trouble_ends = minutes(46);
-constexpr rt::Duration calm_until = minutes(61);
-constexpr rt::Duration latest_end = minutes(75);
-constexpr rt::Duration silence = minutes(5);
-constexpr int least_faults = 20;
-constexpr int most_faults = 32;
+constexpr rt::Duration trouble_ends = minutes(23);
+constexpr rt::Duration calm_until = minutes(35);
+constexpr rt::Duration latest_end = minutes(50);
+constexpr rt::Duration silence = minutes(3);
+constexpr rt::Duration look_interval = seconds(10);
+constexpr int least_faults = 16;
+constexpr int most_faults = 24;
 
-bool says_ready(const std::string& status) {
-    return status.find(R"("type":"Ready","status":"True")") != std::string::npos;
+bool says_ready(const bj::object& object) {
+    return bj::serialize(object.at("status")).find(R"("type":"Ready","status":"True")") !=
+           std::string::npos;
 }
 
 class Scenario {
   public:
-    Scenario(std::uint64_t seed, std::function<void(const std::string&)> trace)
-        : seed_(seed), trace_(std::move(trace)), dice_(seed, "scenario"), time_(seed),
-          network_(time_, seed),
-          oracle_(time_, [this](std::string what) { complain(std::move(what)); }),
-          world_(time_, network_, seed, oracle_), stage_{.time = time_,
-                                                         .network = network_,
-                                                         .world = world_,
-                                                         .replicas = replicas_,
-                                                         .dice = dice_} {}
+    Scenario(std::uint64_t seed, std::function<void(const std::string&)> trace);
 
     Report run();
 
   private:
-    void complain(std::string what) {
-        say("COMPLAINT " + what);
-        if (report_.complaints.size() < 20)
-            report_.complaints.push_back(std::move(what));
-    }
-
-    void say(const std::string& text) {
-        if (!trace_)
-            return;
-        const auto ms = std::chrono::duration_cast<milliseconds>(time_.now() - begin_).count();
-        trace_(std::to_string(ms / 1000) + "." + std::to_string(1000 + ms % 1000).substr(1) + " " +
-               text);
-    }
-
+    void complain(std::string what);
+    void say(const std::string& text);
     void listen_to_log();
-    void follow_lease();
-    void follow_omni();
-    void follow_key();
+    void follow_kube();
+    void follow_omni(Organization& org);
+    void arrived(Organization& org, const OmniModel::ArrivalPointer& arrival);
+    void settled(Organization& org, const OmniModel::ArrivalPointer& arrival);
+    void written(const std::string& plural, const bj::object& object);
+    bool changed_but_for_messages(const bj::object& instance);
+    void lease_written(const bj::object& lease);
     void add_replicas();
     void plan_faults();
     void plan_changes();
     void calm_down();
+    void look();
     void advance(rt::TimePoint until);
     [[nodiscard]] std::vector<std::string> unfinished() const;
+    void check_end();
     void check_silence();
     void check_confidential();
     void end_all();
+    void fill_report();
+
+    [[nodiscard]] std::function<void(std::string)> complaints() {
+        return [this](std::string what) {
+            complain(std::move(what));
+        };
+    }
+
+    [[nodiscard]] std::function<Name(int)> names() {
+        return [this](int number) {
+            return world_.objects.at(static_cast<std::size_t>(number)).key;
+        };
+    }
+
+    [[nodiscard]] rt::Duration way_to(const std::string& host) const {
+        return 2 * network_.recent_delay(host);
+    }
 
     std::uint64_t seed_;
     std::function<void(const std::string&)> trace_;
@@ -75,16 +89,72 @@ class Scenario {
     Dice dice_;
     test::SimRuntime time_;
     Network network_;
-    PushOracle oracle_;
+    LeaseView lease_;
+    KubeViews kube_views_;
+    OmniViews omni_views_;
+    PushOracle pushes_;
     World world_;
+    RateOracle rate_;
+    ClaimsOracle claims_;
+    DialectOracle dialects_;
+    StatusOracle statuses_;
+    Sweep sweep_;
     std::vector<std::unique_ptr<Replica>> replicas_;
     Stage stage_;
     std::string log_;
     rt::TimePoint begin_ = time_.now();
-    std::string holder_;
-    std::uint64_t writes_ = 0; // to objects other than Leases, by anybody
-    std::uint64_t patches_ = 0;
+    int kube_troubles_ = 0;
+    std::uint64_t writes_ = 0; // to what is Ready
+    std::uint64_t stored_ = 0; // PATCHes that changed something in Omni
+    std::map<Name, std::string> statuses_without_messages_; // of OmniInstances
 };
+
+Scenario::Scenario(std::uint64_t seed, std::function<void(const std::string&)> trace)
+    : seed_(seed), trace_(std::move(trace)), dice_(seed, "scenario"), time_(seed),
+      network_(time_, seed), lease_(time_), kube_views_(time_), omni_views_(time_),
+      pushes_(time_, lease_, complaints()), world_(time_, network_, seed, pushes_),
+      rate_(time_, world_.truth, lease_, complaints()),
+      claims_(time_,
+              {.truth = world_.truth,
+               .kube_views = kube_views_,
+               .omni_views = omni_views_,
+               .orgs = world_.orgs,
+               .lease = lease_},
+              names(), complaints(), report_.coverage),
+      dialects_(world_.truth, omni_views_, names(), complaints()),
+      statuses_(
+          time_,
+          {.truth = world_.truth, .kube_views = kube_views_, .orgs = world_.orgs, .lease = lease_},
+          [this](const std::string& process) {
+              return std::ranges::any_of(replicas_, [&](const auto& replica) {
+                  return replica->address() == process && !replica->stopping();
+              });
+          },
+          complaints()),
+      sweep_(world_.truth, world_.orgs, report_.coverage), stage_{.time = time_,
+                                                                  .network = network_,
+                                                                  .world = world_,
+                                                                  .replicas = replicas_,
+                                                                  .dice = dice_,
+                                                                  .coverage = report_.coverage} {
+    world_.quiet_at = begin_ + trouble_ends;
+}
+
+void Scenario::complain(std::string what) {
+    say("COMPLAINT " + what);
+    const auto ms = std::chrono::duration_cast<milliseconds>(time_.now() - begin_).count();
+    if (report_.complaints.size() < 20)
+        report_.complaints.push_back(std::move(what) + ", at " + std::to_string(ms / 1000) + "." +
+                                     std::to_string(1000 + ms % 1000).substr(1) + " s");
+}
+
+void Scenario::say(const std::string& text) {
+    if (!trace_)
+        return;
+    const auto ms = std::chrono::duration_cast<milliseconds>(time_.now() - begin_).count();
+    trace_(std::to_string(ms / 1000) + "." + std::to_string(1000 + ms % 1000).substr(1) + " " +
+           text);
+}
 
 void Scenario::listen_to_log() {
     log::configure({.level = log::Level::info,
@@ -95,67 +165,144 @@ void Scenario::listen_to_log() {
                             log_ += line;
                             if (trace_)
                                 say("  " + std::string(line.substr(0, line.size() - 1)));
-                            if (line.find("a defect of the operator") != std::string_view::npos)
+                            if (line.find("unexpected exception") != std::string_view::npos)
                                 complain(std::string(line));
                         }});
 }
 
-void Scenario::follow_lease() {
-    world_.kube.on_written = [this](const std::string& plural, const bj::object& object) {
-        if (plural != "leases") {
-            writes_ += plural == "events" ? 0 : 1;
+// --- Kubernetes --------------------------------------------------------------------------------
+
+void Scenario::follow_kube() {
+    world_.truth.on_written = [this](const std::string& plural, const bj::object& object) {
+        written(plural, object);
+    };
+    world_.kube.on_shown = [this](const std::string& client, const std::string& plural,
+                                  std::uint64_t version) {
+        kube_views_.show(client, plural, version);
+    };
+    world_.kube.on_write = [this](const std::string& client, const std::string& plural,
+                                  const Name& name) {
+        if (plural == plurals::objects)
+            claims_.status_written(client, name);
+    };
+    world_.kube.on_write_answered = [this](const std::string& client, const std::string& plural,
+                                           const Name& name) {
+        if (plural == plurals::objects)
+            claims_.status_answered(client, name);
+    };
+    world_.kube.on_request = [this](const HttpRequest& request) {
+        if (stage_.loses_instance_in != Use::token_read || request.method != "GET")
             return;
-        }
-        // "address_random"
-        std::string holder = object.at("spec").as_object().at("holderIdentity").as_string().c_str();
-        holder = holder.substr(0, holder.find('_'));
-        if (!holder.empty())
-            oracle_.renewed();
-        if (holder == holder_)
-            return;
-        say("lease: " + (holder.empty() ? "released" : holder + " leads"));
-        if (holder.empty())
-            oracle_.released();
-        else
-            oracle_.leads(holder, holder_.empty() && oracle_.figures.leaders > 0);
-        holder_ = holder;
+        for (const auto& instance : world_.instances)
+            if (request.path == "/api/v1/namespaces/" + instance->secret().first + "/secrets/" +
+                                    instance->secret().second)
+                instance_used(stage_, Use::token_read, nullptr, instance.get());
     };
 }
 
-void Scenario::follow_omni() {
-    world_.omni.on_arrival = [this](const OmniModel::ArrivalPointer& arrival) {
-        patches_ += arrival->request.method == "PATCH" ? 1 : 0;
-        say("omni: " + arrival->client + " " + arrival->request.method + " " +
+void Scenario::written(const std::string& plural, const bj::object& object) {
+    if (plural == "leases")
+        return lease_written(object);
+    if (plural == "omniinstances") // a list that was due may count other connections
+        writes_ += says_ready(object) && changed_but_for_messages(object) ? 1 : 0;
+    if (plural != plurals::objects)
+        return;
+    const Name name{object.at("metadata").at("namespace").as_string().c_str(),
+                    object.at("metadata").at("name").as_string().c_str()};
+    const auto* status = world_.truth.status(name);
+    writes_ += status != nullptr && status->ready ? 1 : 0;
+    if (world_.kube.writer().empty())
+        return;
+    if (trace_ && status != nullptr)
+        say("status: " + shown(name) + " " + status->reason + ", of " +
+            (status->applied_anything() ? shown(status->target) : "nothing") +
+            (status->applied[0] ? " version " + status->secret_version : ""));
+    sweep_.status_written(name);
+    statuses_.written(name, world_.kube.writer(),
+                      way_to(std::string(kube_host)) + way_to(std::string(omni_hosts[0])));
+    look();
+}
+
+bool Scenario::changed_but_for_messages(const bj::object& instance) {
+    bj::object status = instance.at("status").as_object();
+    if (auto* conditions = status.if_contains("conditions"))
+        for (auto& condition : conditions->as_array())
+            condition.as_object().erase("message");
+    const bj::object& meta = instance.at("metadata").as_object();
+    std::string& known =
+        statuses_without_messages_[{text_at(meta, {"namespace"}), text_at(meta, {"name"})}];
+    std::string now = bj::serialize(status);
+    return std::exchange(known, now) != now;
+}
+
+void Scenario::lease_written(const bj::object& lease) {
+    switch (lease_.written(lease)) {
+    case LeaseView::Change::none:
+        return;
+    case LeaseView::Change::released:
+        return say("lease: released");
+    case LeaseView::Change::taken:
+        say("lease: " + lease_.leader() + " leads");
+        report_.coverage.met(lease_.clean() ? Met::take_over_clean : Met::take_over_unclean);
+        pushes_.taken_over();
+        claims_.look_for_doubt();
+    }
+}
+
+// --- Omni --------------------------------------------------------------------------------------
+
+void Scenario::follow_omni(Organization& org) {
+    org.omni.on_arrival = [this, &org](const OmniModel::ArrivalPointer& arrival) {
+        arrived(org, arrival);
+    };
+    org.omni.on_stored = [this, &org](const OmniModel::ArrivalPointer& arrival) {
+        ++stored_;
+        say("omni: stored what " + arrival->client + " sent to " +
+            shown(Target{org.host(), push_of(arrival->request).connection_id}) +
+            (arrival->late ? ", late" : ""));
+        sweep_.stored(*arrival, org, lease_.leader(), world_.objects);
+        org.note_stored(*arrival);
+        look();
+    };
+    org.omni.on_settled = [this, &org](const OmniModel::ArrivalPointer& arrival) {
+        settled(org, arrival);
+    };
+}
+
+void Scenario::arrived(Organization& org, const OmniModel::ArrivalPointer& arrival) {
+    const std::string& host = org.host();
+    const Push push = push_of(arrival->request);
+    if (trace_)
+        say("omni: " + arrival->client + " " + arrival->request.method + " " + host + " " +
             arrival->request.target.substr(
                 arrival->request.target.size() > 40 ? arrival->request.target.size() - 4 : 0) +
-            " " + arrival->request.body.substr(0, 60));
-        const auto way = 2 * network_.quality(std::string(omni_host)).most_delay;
-        if (const Push push = push_of(arrival->request); !push.value.empty()) {
-            credential_arrived(stage_, arrival->client, push.value);
-            instance_used(stage_, Use::push);
-        } else if (arrival->request.target.starts_with("/api/v1/connections?") ||
-                   arrival->request.target == "/api/v1/connections") {
-            instance_used(stage_, Use::list);
-        }
-        oracle_.arrived(arrival, world_.omni, world_.instance.limit(), way + milliseconds(100));
-    };
-    world_.omni.on_settled = [this](const OmniModel::ArrivalPointer& arrival) {
-        if (arrival->request.method == "PATCH")
-            say(std::string("omni: ") + std::to_string(arrival->status) +
-                (arrival->fate == OmniModel::Fate::unknown ? ", which its client has not learnt"
-                                                           : ""));
-        oracle_.settled(arrival);
-    };
+            " " + arrival->request.body.substr(0, 80));
+    ManagedInstance* instance = world_.instance_with(host, arrival->token());
+    if (!push.value.empty()) {
+        credential_arrived(stage_, org.omni, *arrival);
+        instance_used(stage_, Use::push, &org.omni, instance);
+    } else if (arrival->lists()) {
+        instance_used(stage_, Use::list, &org.omni, instance);
+    }
+    pushes_.arrived(arrival, org.omni, way_to(host) + milliseconds(100));
+    rate_.arrived(*arrival, host);
+    claims_.arrived(*arrival, host, 2 * way_to(host));
+    dialects_.arrived(*arrival, host);
 }
 
-void Scenario::follow_key() {
-    world_.kube.on_request = [this](const HttpRequest& request) {
-        if (request.method == "GET" && request.path == "/api/v1/namespaces/" +
-                                                           std::string(instance_namespace) +
-                                                           "/secrets/" + world_.instance.secret())
-            instance_used(stage_, Use::token_read);
-    };
+void Scenario::settled(Organization& org, const OmniModel::ArrivalPointer& arrival) {
+    if (trace_)
+        say("omni: " + arrival->client + " got " + std::to_string(arrival->status) + " for " +
+            arrival->request.method +
+            (arrival->fate == OmniModel::Fate::unknown ? ", or rather did not" : ""));
+    pushes_.settled(arrival, org.host());
+    if (arrival->fate != OmniModel::Fate::delivered)
+        return;
+    sweep_.delivered(*arrival, org, omni_views_, world_.objects, time_.now() - arrival->time);
+    omni_views_.delivered(org.host(), *arrival);
 }
+
+// --- the course --------------------------------------------------------------------------------
 
 void Scenario::add_replicas() {
     for (int number = 0; number < 2; ++number) {
@@ -181,21 +328,45 @@ void Scenario::add_replicas() {
 }
 
 void Scenario::plan_faults() {
+    struct Choice {
+        const Fault* fault;
+        std::uint64_t Report::*count;
+    };
+
+    std::vector<Choice> choices;
+    const auto add = [&](std::span<const Fault> faults, std::uint64_t Report::*count) {
+        for (const auto& fault : faults)
+            for (int i = 0; i < fault.weight; ++i)
+                choices.push_back({&fault, count});
+    };
+    add(kube_faults(), &Report::kube_faults);
+    add(omni_faults(), &Report::omni_faults);
+    add(process_faults(), &Report::process_faults);
     const int count = dice_.number(least_faults, most_faults);
-    const auto faults = all_faults();
     for (int i = 0; i < count; ++i) {
-        const Fault& fault = faults[dice_.index(faults.size())];
+        const Choice choice = dice_.pick(choices);
+        const Fault& fault = *choice.fault;
         const auto from = begin_ + dice_.duration(trouble_begins, trouble_ends - seconds(10));
         const auto until =
             std::min(from + dice_.duration(seconds(1), minutes(3)), begin_ + trouble_ends);
-        time_.at(from, [this, &fault] {
+        time_.at(from, [this, &fault, choice] {
             say("FAULT " + std::string(fault.name));
-            ++report_.faults;
+            ++(report_.*choice.count);
+            kube_troubles_ += fault.of_kube && fault.end != nullptr ? 1 : 0;
+            if (fault.of_kube) {
+                statuses_.troubled();
+                rate_.troubled();
+            }
             fault.begin(stage_);
         });
         if (fault.end != nullptr)
             time_.at(until, [this, &fault] {
                 say("over: " + std::string(fault.name));
+                kube_troubles_ -= fault.of_kube ? 1 : 0;
+                if (fault.of_kube) { // until now
+                    statuses_.troubled();
+                    rate_.troubled();
+                }
                 fault.end(stage_);
             });
     }
@@ -203,72 +374,72 @@ void Scenario::plan_faults() {
 
 void Scenario::plan_changes() {
     for (auto when = begin_ + seconds(5); when < begin_ + trouble_ends + minutes(1);
-         when += dice_.duration(milliseconds(100), seconds(60)))
-        time_.at(when, [this] { say("user: " + world_.act()); });
+         when += dice_.duration(milliseconds(100), seconds(32)))
+        time_.at(when, [this] {
+            if (const auto what = act(world_, report_.coverage); !what.empty())
+                say("user: " + what);
+        });
 }
 
 void Scenario::calm_down() {
-    world_.calm_down();
+    world_.calm_down(report_.coverage);
     for (auto& replica : replicas_)
         replica->start();
 }
 
+void Scenario::look() {
+    if (kube_troubles_ > 0) {
+        statuses_.troubled();
+        rate_.troubled();
+    }
+    statuses_.look();
+}
+
 void Scenario::advance(rt::TimePoint until) {
     while (time_.now() < until) {
-        time_.run_until(std::min(until, time_.now() + minutes(1)));
+        time_.run_until(std::min(until, time_.now() + look_interval));
+        look();
+        sweep_.look();
         for (auto& replica : replicas_)
             replica->reap();
     }
 }
 
+// --- the end -----------------------------------------------------------------------------------
+
 // What is not as it should be, long after the last change.
 std::vector<std::string> Scenario::unfinished() const {
-    std::vector<std::string> out;
-    const auto* instance = world_.kube.find("omniinstances", std::string(instance_namespace),
-                                            std::string(instance_name));
-    if (instance == nullptr)
-        return {"there is no OmniInstance"};
-    if (const auto status = bj::serialize(instance->at("status")); !says_ready(status))
-        out.push_back("the OmniInstance is not Ready; status " + status);
-    for (const auto& object : world_.objects()) {
-        const auto* kube = world_.kube.find("omniconnections", object.ns, object.name);
-        const std::string status = bj::serialize(kube->at("status"));
-        const auto& omni =
-            const_cast<World&>(world_).omni.content().connections().at(object.connection_id);
-        const auto miss = [&](const std::string& what) {
-            out.push_back(object.name + ": " + what + "; status " + status);
-        };
-        if (!says_ready(status))
-            miss("not Ready");
-        if (kube->at("status").at("observedGeneration") != kube->at("metadata").at("generation"))
-            miss("the status is of an older generation");
-        if (!object.secret.empty()) {
-            if (omni.password != world_.secrets().at(object.secret))
-                miss("LOST: Omni has another password than " + object.secret);
-            const auto slash = object.secret.find('/');
-            const auto* secret = world_.kube.find("secrets", object.secret.substr(0, slash),
-                                                  object.secret.substr(slash + 1));
-            if (status.find(R"("secretResourceVersion":)" +
-                            bj::serialize(secret->at("metadata").at("resourceVersion"))) ==
-                std::string::npos)
-                miss("the status names another version of the Secret");
-        }
-        if (object.spec.contains("baseRole") &&
-            omni.base_role != object.spec.at("baseRole").as_string().c_str())
-            miss("LOST: Omni has another role");
+    auto out = Convergence(world_.truth, world_.orgs).unfinished();
+    for (const auto& instance : world_.instances) {
+        const auto& [ns, name] = instance->name();
+        const auto* there = world_.kube.find("omniinstances", ns, name);
+        const bool good = instance->key().accepted && !instance->settings.suspended;
+        if (there == nullptr || (good && !says_ready(*there)))
+            out.push_back("end: OmniInstance " + shown(instance->name()) + " is not Ready");
     }
     return out;
+}
+
+void Scenario::check_end() {
+    while (!unfinished().empty() && time_.now() < begin_ + latest_end)
+        advance(time_.now() + minutes(1));
+    for (auto& what : unfinished()) {
+        report_.lost += what.starts_with("lost") ? 1 : 0;
+        complain(std::move(what));
+    }
 }
 
 // Where nothing changes, nothing is written and nothing is sent.
 void Scenario::check_silence() {
     const auto writes = writes_;
-    const auto patches = patches_;
+    const auto stored = stored_;
     advance(time_.now() + silence);
-    if (patches_ != patches)
-        complain(std::to_string(patches_ - patches) + " PATCHes though nothing changed");
+    if (stored_ != stored)
+        complain("silence: " + std::to_string(stored_ - stored) +
+                 " PATCHes though nothing changed");
     if (writes_ != writes)
-        complain(std::to_string(writes_ - writes) + " writes though nothing changed");
+        complain("silence: " + std::to_string(writes_ - writes) +
+                 " writes to what is Ready though nothing changed");
 }
 
 void Scenario::check_confidential() {
@@ -279,7 +450,7 @@ void Scenario::check_confidential() {
     for (const auto& replica : replicas_)
         shown += replica->metrics();
     if (shown.find("confidential-") != std::string::npos)
-        complain("a credential can be read in the log, the metrics or the objects");
+        complain("custody: a credential can be read in the log, the metrics or the objects");
 }
 
 void Scenario::end_all() {
@@ -294,30 +465,51 @@ void Scenario::end_all() {
     }
     for (const auto& replica : replicas_)
         if (!replica->quiet())
-            complain("a killed process does not end");
+            complain("end: a killed process does not end");
+}
+
+void Scenario::fill_report() {
+    std::set<std::string> tenants;
+    for (const auto& object : world_.objects)
+        tenants.insert(object.key.first);
+    report_.tenants = tenants.size();
+    report_.objects = world_.objects.size();
+    report_.instances = world_.instances.size();
+    for (const auto& instance : world_.instances) {
+        report_.deleted_instances += instance->counts.deleted;
+        report_.remade_instances += instance->counts.made_again;
+    }
+    report_.rotations = world_.secrets.rotations;
+    report_.pushes = pushes_.figures.pushes;
+    report_.repeated = pushes_.figures.repeated;
+    report_.unknown = pushes_.figures.unknown;
+    report_.stale = pushes_.figures.stale;
+    report_.foreign = claims_.foreign;
+    report_.synced = statuses_.figures.synced;
+    report_.vouched = statuses_.figures.vouched;
+    report_.crashes = stage_.crashes;
+    report_.leaders = lease_.figures.leaders;
+    report_.relists = world_.kube.counts.lists;
+    report_.kube_requests = world_.kube.counts.requests;
+    report_.omni_requests = rate_.requests;
 }
 
 Report Scenario::run() {
     report_.seed = seed_;
     listen_to_log();
-    follow_lease();
-    follow_omni();
-    follow_key();
+    follow_kube();
+    for (std::size_t org = 0; org < world_.orgs.size(); ++org)
+        follow_omni(world_.orgs[org]);
     add_replicas();
     plan_faults();
     plan_changes();
     advance(begin_ + trouble_ends + minutes(1));
     say("calm");
     calm_down();
-    advance(begin_ + trouble_ends + minutes(10));
-    world_.rotate_retired();
     advance(begin_ + calm_until);
-    while (!unfinished().empty() && time_.now() < begin_ + latest_end)
-        advance(time_.now() + minutes(1));
-    for (auto& what : unfinished()) {
-        report_.lost += what.find("LOST") != std::string::npos ? 1 : 0;
-        complain(std::move(what));
-    }
+    world_.rotate_retired();
+    advance(time_.now() + minutes(1));
+    check_end();
     if (report_.complaints.empty())
         check_silence();
     check_confidential();
@@ -325,18 +517,7 @@ Report Scenario::run() {
         std::chrono::duration<double, std::ratio<3600>>(time_.now() - begin_).count();
     end_all();
     log::configure({});
-    report_.deleted_instances = world_.instance.counts.deleted;
-    report_.remade_instances = world_.instance.counts.made_again;
-    report_.rotations = world_.rotations;
-    report_.pushes = oracle_.figures.pushes;
-    report_.repeated = oracle_.figures.repeated;
-    report_.unknown = oracle_.figures.unknown;
-    report_.stale = oracle_.figures.stale;
-    report_.crashes = stage_.crashes;
-    report_.leaders = oracle_.figures.leaders;
-    report_.relists = world_.kube.counts.lists;
-    report_.kube_requests = world_.kube.counts.requests;
-    report_.omni_requests = oracle_.figures.requests;
+    fill_report();
     return report_;
 }
 

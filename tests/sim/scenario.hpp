@@ -1,6 +1,9 @@
-// One run: a small company with its Kubernetes, its Omni and two replicas of the operator, an hour
-// of changes and of trouble, and then the questions whether all came right.
+// One run: some tenants with their Kubernetes, their organizations in Omni and two replicas of the
+// operator, half an hour of changes and of trouble, and then the questions whether all came
+// right.
 #pragma once
+
+#include "coverage.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -13,7 +16,12 @@ struct Report {
     std::uint64_t seed = 0;
     std::vector<std::string> complaints; // empty: all is well
     double virtual_hours = 0;
-    std::uint64_t faults = 0;
+    std::uint64_t kube_faults = 0;
+    std::uint64_t omni_faults = 0;
+    std::uint64_t process_faults = 0;
+    std::uint64_t tenants = 0; // namespaces with objects
+    std::uint64_t instances = 0;
+    std::uint64_t objects = 0;
     std::uint64_t deleted_instances = 0;
     std::uint64_t remade_instances = 0;
     std::uint64_t rotations = 0;
@@ -22,11 +30,15 @@ struct Report {
     std::uint64_t unknown = 0;
     std::uint64_t lost = 0;
     std::uint64_t stale = 0;
+    std::uint64_t foreign = 0;
+    std::uint64_t synced = 0;  // times that an object said so, and was looked at
+    std::uint64_t vouched = 0; // statuses that named what Omni holds
     std::uint64_t crashes = 0;
     std::uint64_t leaders = 0;
     std::uint64_t relists = 0;
     std::uint64_t kube_requests = 0;
     std::uint64_t omni_requests = 0;
+    Coverage coverage;
 };
 
 // `trace` is given each line that tells of the run; empty: none are made.

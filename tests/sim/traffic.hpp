@@ -13,7 +13,7 @@
 
 namespace oco::sim {
 
-enum class RequestKind { list, whoami, push };
+enum class RequestKind { list, look, whoami, push }; // look: at one connection
 
 struct Received {
     rt::TimePoint time{};

@@ -14,6 +14,8 @@ from installation import ACCOUNT, OPERATOR_NAMESPACE, OVERLAYS, kustomize
 from kube_bulk import CONNECTIONS_PATH, SECRETS_PATH, KubeBulk, Request
 from tenant import GROUP, TOKEN, Emulator, Operator
 
+LEASES = "apis/coordination.k8s.io/v1/namespaces/{}/leases"
+LEASE_NAME = "omni-connection-operator"
 RBAC = "apis/rbac.authorization.k8s.io/v1"
 INSTANCES_PATH = "apis/omniconnection.io/v1alpha1/namespaces/{}/omniinstances"
 
@@ -100,6 +102,13 @@ class Trial:
         )
         self.ids = {ns: self.emulator.new_connection() for ns in (self.ns, self.guest)}
 
+    @property
+    def begins_as_standby(self) -> bool:
+        """Only who stands by watches the Lease; all others find that there is none."""
+        return not self.missing or (
+            self.missing.resource == "leases" and self.missing.verb in ("list", "watch")
+        )
+
     # What it consists of, as requests that follow one another in this order.
 
     def namespaces(self) -> Iterator[Request]:
@@ -142,6 +151,14 @@ class Trial:
                 spec["credentials"] = {"password": {"secretRef": {"name": "db"}}}
             manifest = self._manifest("OmniConnection", spec)
             yield "POST", CONNECTIONS_PATH.format(ns), manifest
+        if self.begins_as_standby:
+            held = {"holderIdentity": "another", "leaseDurationSeconds": 15}
+            yield "POST", LEASES.format(self.own), {"metadata": {"name": LEASE_NAME}, "spec": held}
+
+    def release(self) -> Request:
+        """The Lease, by who holds it while the trial stands by."""
+        released = {"holderIdentity": "", "leaseDurationSeconds": 1}
+        return "PATCH", f"{LEASES.format(self.own)}/{LEASE_NAME}", {"spec": released}
 
     def rotation(self, value: str) -> Request:
         path = f"{SECRETS_PATH.format(self.ns)}/db"

@@ -40,6 +40,14 @@ class SimRuntime final : public rt::Runtime {
         co_return make_error(ErrorClass::unavailable, "no network: " + endpoint.authority());
     }
 
+    // Half a second of work.
+    void run_aside(std::function<void()> work, std::function<void()> done) override {
+        after(std::chrono::milliseconds(500), [work = std::move(work), done = std::move(done)] {
+            work();
+            done();
+        });
+    }
+
     asio::awaitable<void> sleep_until(rt::TimePoint when) override {
         if (when > now_) {
             asio::steady_timer timer(context_, asio::steady_timer::time_point::max());

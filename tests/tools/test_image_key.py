@@ -109,11 +109,11 @@ def test_what_goes_into_it_makes_another(repository: Repository, name: str) -> N
     path = repository.root / name
     repository.write(name, (path.read_text() if path.exists() else "") + "\n")
     did, said = repository.image()
-    assert len(did) == 2 and name in said  # which is in no commit
+    assert len(did) == 2 and name in said  # which is uncommitted
 
     commit = repository.commit("sources")
     did, said = repository.image()
-    assert len(did) == 2 and f"COMMIT={commit}" in did[0] and "in no commit" not in said
+    assert len(did) == 2 and f"COMMIT={commit}" in did[0] and "uncommitted" not in said
     repository.write("tests/test.py", "assert True\n")
     repository.commit("tests only")
     assert repository.image()[0] == []

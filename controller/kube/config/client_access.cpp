@@ -11,12 +11,6 @@ namespace {
 // Kubelets renew a bound token at 80 % of its life, of at least ten minutes.
 constexpr rt::Duration reread_interval = std::chrono::minutes(1);
 
-struct TlsFiles {
-    std::string ca;
-    std::string client_certificate;
-    SecretBytes client_key;
-};
-
 Result<rt::Endpoint> endpoint_of(const ClientConfig& config, const TlsFiles& files) {
     rt::Endpoint endpoint{
         .host = config.server.host, .port = config.server.port, .proxy = config.proxy};
@@ -27,6 +21,8 @@ Result<rt::Endpoint> endpoint_of(const ClientConfig& config, const TlsFiles& fil
         .extra_ca_pem = files.ca,
         .system_roots =
             files.ca.empty() ? net::TlsOptions::SystemRoots::yes : net::TlsOptions::SystemRoots::no,
+        .ca_setting =
+            config.ca_file.empty() ? "the kubeconfig's certificate-authority-data" : config.ca_file,
         .client_certificate_pem = files.client_certificate,
         .client_key_pem = files.client_key.clone()};
     auto tls = net::make_tls_context(options);
@@ -56,16 +52,18 @@ ClientAccess::ClientAccess(ClientConfig config, FileReader read_file, rt::Endpoi
     : config_(std::move(config)), read_file_(std::move(read_file)), endpoint_(std::move(endpoint)) {
 }
 
-bool ClientAccess::has_files() const {
-    return !config_.token_file.empty() || !config_.ca_file.empty() ||
+bool ClientAccess::renewable() const {
+    return config_.reload || !config_.token_file.empty() || !config_.ca_file.empty() ||
            !config_.client_certificate_file.empty() || !config_.client_key_file.empty();
 }
 
 ClientAccess::Changed ClientAccess::refresh(rt::TimePoint now, Files files) {
     const bool due = read_at_ == rt::TimePoint{} || now - read_at_ >= reread_interval;
-    if (!has_files() || (files == Files::when_due && !due))
+    if (!renewable() || (files == Files::when_due && !due))
         return Changed::nothing;
     read_at_ = now;
+    if (config_.reload)
+        return reload();
     refresh_token();
     return refresh_endpoint();
 }
@@ -96,8 +94,24 @@ ClientAccess::Changed ClientAccess::refresh_endpoint() {
     reread(config_.client_certificate_file, files.client_certificate,
            config_.client_certificate_pem);
     reread(config_.client_key_file, files.client_key, config_.client_key_pem.expose());
-    if (!differs)
+    return differs ? trust(std::move(files)) : Changed::nothing;
+}
+
+// A kubeconfig with all that it names. The server that it named at the start stays.
+ClientAccess::Changed ClientAccess::reload() {
+    auto now = config_.reload();
+    if (!now || now->server.host != config_.server.host || now->server.port != config_.server.port)
         return Changed::nothing;
+    config_.token = std::move(now->token);
+    config_.token_file = std::move(now->token_file);
+    TlsFiles files = files_of(*now);
+    const bool same = files.ca == config_.ca_pem &&
+                      files.client_certificate == config_.client_certificate_pem &&
+                      files.client_key.expose() == config_.client_key_pem.expose();
+    return same ? Changed::nothing : trust(std::move(files));
+}
+
+ClientAccess::Changed ClientAccess::trust(TlsFiles files) {
     auto endpoint = endpoint_of(config_, files);
     if (!endpoint)
         return Changed::nothing;

@@ -12,6 +12,13 @@ namespace oco::kube {
 
 using FileReader = std::function<Result<SecretBytes>(const std::string& path)>;
 
+// PEM, as a TLS context takes it.
+struct TlsFiles {
+    std::string ca;
+    std::string client_certificate;
+    SecretBytes client_key;
+};
+
 class ClientAccess {
   public:
     // The error is the configuration's (a bad certificate).
@@ -25,7 +32,7 @@ class ClientAccess {
     Changed refresh(rt::TimePoint now, Files files);
 
     // Whether a refresh could find anything new.
-    [[nodiscard]] bool has_files() const;
+    [[nodiscard]] bool renewable() const;
 
     [[nodiscard]] const rt::Endpoint& endpoint() const { return endpoint_; }
 
@@ -38,6 +45,8 @@ class ClientAccess {
 
     void refresh_token();
     Changed refresh_endpoint();
+    Changed reload();
+    Changed trust(TlsFiles files);
 
     ClientConfig config_;
     FileReader read_file_;

@@ -1,5 +1,6 @@
 #include "kube/config/client_config.hpp"
 
+#include "base/dns_name.hpp"
 #include "base/text.hpp"
 #include "kube/config/config_files.hpp"
 #include "kube/config/kubeconfig.hpp"
@@ -12,6 +13,7 @@
 namespace oco::kube {
 namespace {
 
+constexpr const char* in_cluster_source = "in-cluster";
 constexpr const char* account_token = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 constexpr const char* account_ca = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
 constexpr const char* account_namespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -36,7 +38,7 @@ std::string why_not_in_cluster(const ConfigFlags& flags, const Environment& envi
 
 Result<ClientConfig> in_cluster(const Environment& environment) {
     ClientConfig config;
-    config.source = "in-cluster";
+    config.source = in_cluster_source;
     const std::string host = variable(environment, "KUBERNETES_SERVICE_HOST");
     const auto port = net::parse_port(variable(environment, "KUBERNETES_SERVICE_PORT"));
     if (!net::is_host(host) || !port)
@@ -45,7 +47,7 @@ Result<ClientConfig> in_cluster(const Environment& environment) {
     config.server = {
         .scheme = net::Scheme::https, .host = to_lower(host), .port = *port, .path_prefix = ""};
 
-    const ConfigFiles files(environment, "in-cluster", "");
+    const ConfigFiles files(environment, in_cluster_source, "");
     auto token = files.read_token("the service-account token", account_token);
     if (!token)
         return token.error();
@@ -64,7 +66,7 @@ Result<ClientConfig> in_cluster(const Environment& environment) {
     if (config.default_namespace.empty())
         if (const auto file = environment.read_file(account_namespace))
             config.default_namespace = trim(file->expose());
-    if (!config.default_namespace.empty() && !is_namespace(config.default_namespace))
+    if (!config.default_namespace.empty() && !is_dns_label(config.default_namespace))
         return invalid("in-cluster: the pod's namespace (POD_NAMESPACE, or the service account's "
                        "file) is no namespace name");
     return config;
@@ -85,7 +87,16 @@ std::vector<std::string> split_paths(std::string_view list) {
 struct Merged {
     Kubeconfig kubeconfig;
     std::string files; // those that exist, joined with ':'
+    bool empty = true; // not even a comment in any of them
 };
+
+Error unreadable(const std::string& path, const Error& error) {
+    const std::string what =
+        "kubeconfig " + printable(path) + ": cannot be read: " + printable(error.message, 100);
+    return invalid(what +
+                   "; name a file that the operator's user may read, with --kubeconfig or in "
+                   "$KUBECONFIG");
+}
 
 Result<Merged> read_kubeconfigs(const std::vector<std::string>& paths,
                                 const Environment& environment) {
@@ -95,8 +106,8 @@ Result<Merged> read_kubeconfigs(const std::vector<std::string>& paths,
         if (!text && text.error().kind == ErrorClass::not_found)
             continue;
         if (!text)
-            return invalid("kubeconfig " + printable(path) +
-                           ": cannot be read: " + printable(text.error().message, 100));
+            return unreadable(path, text.error());
+        out.empty = out.empty && trim(text->expose()).empty();
         auto kubeconfig = parse_kubeconfig(text->expose(), path);
         if (!kubeconfig)
             return kubeconfig.error();
@@ -116,9 +127,7 @@ Error nothing_found(const std::string& not_in_cluster, const std::string& listed
                    files + "; name a file with --kubeconfig");
 }
 
-} // namespace
-
-Result<ClientConfig> load_client_config(const ConfigFlags& flags, const Environment& environment) {
+Result<ClientConfig> find_client_config(const ConfigFlags& flags, const Environment& environment) {
     std::vector<std::string> paths;
     std::string not_in_cluster;
     const std::string listed = variable(environment, "KUBECONFIG");
@@ -137,12 +146,28 @@ Result<ClientConfig> load_client_config(const ConfigFlags& flags, const Environm
     auto merged = read_kubeconfigs(paths, environment);
     if (!merged)
         return merged.error();
+    if (!merged->files.empty() && merged->empty)
+        return invalid(
+            "kubeconfig " + printable(merged->files) +
+            ": is empty: write one (kubectl config view --raw --minify), or name another "
+            "with --kubeconfig");
     if (!merged->files.empty())
         return resolve_kubeconfig(merged->kubeconfig, merged->files, flags.context, environment);
     if (!flags.kubeconfig.empty())
         return invalid("kubeconfig " + printable(flags.kubeconfig) +
                        ": there is no such file: correct --kubeconfig");
     return nothing_found(not_in_cluster, listed);
+}
+
+} // namespace
+
+Result<ClientConfig> load_client_config(const ConfigFlags& flags, const Environment& environment) {
+    auto config = find_client_config(flags, environment);
+    if (config && config->source != in_cluster_source)
+        config->reload = [flags, environment] {
+            return find_client_config(flags, environment);
+        };
+    return config;
 }
 
 } // namespace oco::kube

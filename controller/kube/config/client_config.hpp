@@ -37,6 +37,8 @@ struct ClientConfig {
     std::shared_ptr<const net::Proxy> proxy;
     // The pod's, or the context's; "" where neither says.
     std::string default_namespace;
+    // Reads the kubeconfig again, with the files that it names; null: there is none.
+    std::function<Result<ClientConfig>()> reload;
     std::string source; // for log lines: "in-cluster", or the kubeconfig and the context
 };
 

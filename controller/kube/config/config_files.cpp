@@ -86,13 +86,4 @@ bool is_bearer_token(std::string_view token) {
            std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7F; });
 }
 
-bool is_namespace(std::string_view name) {
-    constexpr std::size_t max_label = 63;
-    const auto in_label = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-    };
-    return !name.empty() && name.size() <= max_label && std::ranges::all_of(name, in_label) &&
-           name.front() != '-' && name.back() != '-';
-}
-
 } // namespace oco::kube

@@ -41,7 +41,5 @@ class ConfigFiles {
 
 // Only visible ASCII can be sent in an Authorization header.
 bool is_bearer_token(std::string_view token);
-// A DNS label: it becomes part of paths.
-bool is_namespace(std::string_view name);
 
 } // namespace oco::kube

@@ -183,7 +183,7 @@ void Reader::check_kind(const YAML::Node& root) {
     const std::string kind = text_at(root, "kind");
     const std::string version = text_at(root, "apiVersion");
     if ((!kind.empty() && kind != "Config") || (!version.empty() && version != "v1"))
-        fail("is no kubeconfig: its kind must be Config and its apiVersion v1");
+        fail("is not a kubeconfig: its kind must be Config and its apiVersion v1");
 }
 
 Result<Kubeconfig> Reader::read(const YAML::Node& root) {
@@ -195,7 +195,7 @@ Result<Kubeconfig> Reader::read(const YAML::Node& root) {
         read_list(root, "users", "user", &Reader::read_user, out.users);
         read_list(root, "contexts", "context", &Reader::read_context, out.contexts);
     } else if (root.IsDefined() && !root.IsNull()) { // an empty file is an empty kubeconfig
-        fail("is no kubeconfig: it must hold an object", root.Mark());
+        fail("is not a kubeconfig: it must hold an object", root.Mark());
     }
     if (error_)
         return *error_;

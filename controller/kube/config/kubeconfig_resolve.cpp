@@ -1,5 +1,6 @@
 #include "kube/config/kubeconfig_resolve.hpp"
 
+#include "base/dns_name.hpp"
 #include "base/text.hpp"
 #include "kube/config/config_files.hpp"
 #include "net/authority.hpp"
@@ -180,7 +181,7 @@ Result<ClientConfig> resolve_kubeconfig(const Kubeconfig& kubeconfig, const std:
     if (!context.user.empty() && user == kubeconfig.users.end())
         return invalid(where + " names user " + in_quotes(context.user) +
                        ", which is not defined: define it or correct the context");
-    if (!context.default_namespace.empty() && !is_namespace(context.default_namespace))
+    if (!context.default_namespace.empty() && !is_dns_label(context.default_namespace))
         return invalid(where + " has a namespace that is no namespace name: correct it");
 
     ClientConfig config;

@@ -1,4 +1,4 @@
-// One API key at one host: its budget, and what it was seen to allow.
+// One API key at one host: its budget, and what it is known to allow.
 #pragma once
 
 #include "omni/client.hpp"
@@ -12,29 +12,31 @@
 
 namespace oco::reconcile {
 
-// What one list told of the connections that the key may see.
+// What one list said about the connections that the key may see.
 struct Directory {
     std::map<std::string, omni::ConnectionInfo> by_id;
-    // When the request for it was sent: it tells of all that Omni had accepted before.
+    // When the request for it was sent: it shows all that Omni had accepted before.
     std::optional<rt::TimePoint> asked_at;
-    bool refused = false; // the key is good, but may not list (403, 404)
+    bool refused = false; // the key is valid, but may not list (403, 404)
 };
 
-// An API key at a host, as Omni counts it: what all OmniInstances that name it share.
+// An API key at a host, as Omni counts it, shared by all OmniInstances that use it.
 struct Account {
     Account(rt::Runtime& runtime, int requests_per_minute, std::function<void()> breaker_changed)
         : scheduler(runtime, requests_per_minute, std::move(breaker_changed)) {}
 
     work::RequestScheduler scheduler;
-    // The last one; never null. Another takes its place as a whole, and who looks at this one keeps
-    // it.
+    // The last one; never null. It is replaced as a whole, and users of the old one keep it alive.
     std::shared_ptr<const Directory> directory = std::make_shared<const Directory>();
 
-    // Whether the key is good. It is asked at most once a minute.
+    // Whether the key is valid. Checked at most once a minute.
     std::optional<rt::TimePoint> asked_at;
     std::optional<rt::TimePoint> accepted_at;
     std::optional<rt::TimePoint> refused_at;
     std::string refusal; // what Omni said then
 };
+
+// What was spent, by host and token: kept when a process loses the Lease and begins again.
+using Budgets = std::map<std::string, work::RateBudget>;
 
 } // namespace oco::reconcile

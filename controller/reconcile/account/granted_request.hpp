@@ -1,4 +1,4 @@
-// A request to Omni, from its slot in the budget to what became of it.
+// A request to Omni, from its slot in the budget to its result.
 #pragma once
 
 #include "base/error.hpp"
@@ -12,8 +12,8 @@
 
 namespace oco::reconcile {
 
-// To be made when the request is about to be sent. Unless over() is called, because a defect or the
-// end of the process came between, the request is cut: no slot is lost for good.
+// Create it when the request is about to be sent. If over() is never called, because of an
+// exception or shutdown, the request counts as cut off: no slot is lost for good.
 class GrantedRequest {
   public:
     // `account` gave the grant; the metrics name `instance`.
@@ -30,7 +30,7 @@ class GrantedRequest {
             account_->scheduler.finish(grant_, work::RequestResult::abandoned);
     }
 
-    // It was answered, or it failed: once.
+    // Call once, when the response has arrived or the request has failed.
     void over(const std::optional<Error>& error);
 
   private:

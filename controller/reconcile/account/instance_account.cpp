@@ -8,34 +8,48 @@
 #include <utility>
 
 namespace oco::reconcile {
+namespace {
+
+// With what is no API key.
+std::string what_is_wrong(const SecretBytes& key) {
+    const std::string_view text = key.expose();
+    if (text.empty())
+        return "is empty; put the API key there";
+    if (text.starts_with("Bearer ") || text.starts_with("{"))
+        return "holds more than the API key; put the key alone there, without \"Bearer\", quotes "
+               "or JSON around it";
+    if (text.find_first_of(" \t\r\n") != std::string_view::npos)
+        return "holds several words or lines; put the API key alone there";
+    return "holds characters that no API key has (only visible ASCII is sent); copy the key again";
+}
+
+} // namespace
 
 asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_client(Instance instance,
                                                                            InstanceState& state) {
     const std::string& ns = instance->meta.key.ns;
-    const auto url = parse_base_url(instance->base_url);
-    if (!url || !services_.settings.allowed_hosts.allows(*url))
-        co_return outcome(reason::host_not_allowed,
-                          url ? "spec.baseURL: host " + url->label() +
-                                    " is not allowed by the operator's --allowed-hosts"
-                              : url.error().message);
-    if (!url->https && !services_.settings.allow_http)
-        co_return outcome(reason::host_not_allowed,
-                          "spec.baseURL: http is refused, since keys would travel readable; use "
-                          "https (tests may set --insecure-allow-http)");
+    const auto url = services_.settings.allowed_hosts.admit(
+        instance->base_url,
+        services_.settings.allow_http ? PlainHttp::allowed : PlainHttp::refused);
+    if (!url)
+        co_return outcome(reason::host_not_allowed, url.error().message);
 
     const ObjectKey token_key{.ns = ns, .name = instance->api_token.name};
     auto read =
         co_await kube::read_secret(services_.kube, token_key, {instance->api_token.key}, "");
     if (!read)
         co_return secret_outcome(read.error(), token_key);
+    const std::string& operator_ns = services_.settings.operator_namespace;
+    if (auto refused = refuse_secret(token_key, read->type, operator_ns, "API key"))
+        co_return *refused;
     const auto value = read->values.find(instance->api_token.key);
     if (value == read->values.end())
         co_return missing_key_outcome(token_key, instance->api_token.key);
     const SecretBytes token{trim(value->second.expose())};
     if (!kube::is_bearer_token(token.expose()))
-        co_return outcome(reason::invalid_credential,
-                          "Secret " + token_key.str() + ", key \"" + instance->api_token.key +
-                              "\": an API token is one word of visible ASCII characters");
+        co_return outcome(reason::invalid_credential, "Secret " + token_key.str() + ", key \"" +
+                                                          instance->api_token.key +
+                                                          "\": " + what_is_wrong(token));
 
     std::string ca_pem;
     if (instance->ca_bundle) {
@@ -44,6 +58,8 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_client(Insta
             co_await kube::read_secret(services_.kube, ca_key, {instance->ca_bundle->key}, "");
         if (!ca)
             co_return secret_outcome(ca.error(), ca_key);
+        if (auto refused = refuse_secret(ca_key, ca->type, operator_ns, "CA's certificate"))
+            co_return *refused;
         const auto pem = ca->values.find(instance->ca_bundle->key);
         if (pem == ca->values.end())
             co_return missing_key_outcome(ca_key, instance->ca_bundle->key);
@@ -58,7 +74,8 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_client(Insta
     }
     rt::Endpoint endpoint{.host = url->host, .port = url->port};
     if (url->https) {
-        auto tls = net::make_tls_context({.extra_ca_pem = ca_pem});
+        auto tls =
+            net::make_tls_context({.extra_ca_pem = ca_pem, .ca_setting = "spec.caBundleSecretRef"});
         if (!tls)
             co_return outcome(reason::invalid_credential,
                               "spec.caBundleSecretRef: " + tls.error().message);
@@ -66,6 +83,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_client(Insta
         endpoint.proxy = services_.settings.proxies.proxy_for(url->host, url->port);
     }
     cancel_wait(instance->meta.key, state);
+    const auto left = state.client ? state.client->account : nullptr;
     state.client = std::make_shared<AccountClient>(
         services_.runtime, url->label(), std::move(endpoint), services_.settings.user_agent, token,
         account_of(*instance, *url, token),
@@ -75,6 +93,8 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_client(Insta
         });
     state.client_identity = identity;
     apply_limit(*state.client->account);
+    if (left && left != state.client->account)
+        apply_limit(*left);
     forget_unused_accounts();
     state.usable = false;
     state.list_request.reset();
@@ -82,7 +102,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_client(Insta
     state.doubted_at.reset();
     state.key_called_invalid = false;
     state.failures = 0;
-    state.examined = state.outcome = outcome(reason::progressing, "the key is being checked");
+    state.examined = state.outcome = outcome(reason::progressing, "checking the API key");
     co_return std::nullopt;
 }
 
@@ -97,13 +117,31 @@ std::shared_ptr<Account> InstanceReconciler::account_of(const api::OmniInstance&
                 if (const auto it = accounts_.find(label); it != accounts_.end())
                     wake_sharing(*it->second);
             });
-        account->scheduler.inherit(inherited_[url.label()], reserved_until_);
+        if (auto spent = spent_.extract(label))
+            account->scheduler.resume(std::move(spent.mapped()));
+        if (reserved_until_ != rt::TimePoint())
+            account->scheduler.inherit(inherited_[url.label()], reserved_until_);
         constexpr auto run_scheduler = [](std::shared_ptr<Account> its) -> asio::awaitable<void> {
             co_await its->scheduler.run();
         };
         tasks_.spawn(run_scheduler(account));
     }
     return account;
+}
+
+Budgets InstanceReconciler::budgets() const {
+    Budgets out = spent_;
+    for (const auto& [label, account] : accounts_)
+        out.insert_or_assign(label, account->scheduler.spent());
+    return out;
+}
+
+void InstanceReconciler::omni_answers(const Account& account) {
+    for (const auto& [key, state] : states_)
+        if (state->next_attempt && state->client && state->client->account.get() == &account) {
+            state->next_attempt.reset();
+            hooks_.requeue(key);
+        }
 }
 
 // Of instances that share a key, the lowest limit applies.

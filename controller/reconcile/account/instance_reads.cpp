@@ -27,6 +27,14 @@ std::optional<Error> error_in(const Result<T>& result) {
 
 } // namespace
 
+Outcome InstanceReconciler::accepted(const Directory& directory) {
+    if (directory.refused)
+        return outcome(reason::synced, "the API key is accepted, but may not list connections, "
+                                       "so their dialects can't be checked");
+    return outcome(reason::synced, "the API key is accepted and can see " +
+                                       plural(directory.by_id.size(), "connection"));
+}
+
 std::string InstanceReconciler::scheduler_key(const ObjectKey& instance) {
     return "instance " + instance.str();
 }
@@ -42,10 +50,10 @@ std::optional<work::Grant> InstanceReconciler::acquire_slot(const ObjectKey& key
 
 // An instance in use does not suffer from a read that waits.
 Outcome InstanceReconciler::no_slot(const InstanceState& state) {
-    if (state.usable)
+    if (state.usable || state.examined.readiness == Readiness::failing)
         return state.examined;
     return outcome(reason::rate_limited, // the scheduler wakes
-                   "waiting for a free slot of the key's requests per minute");
+                   "waiting for its turn among the API key's requests per minute");
 }
 
 asio::awaitable<Outcome> InstanceReconciler::read_list(Instance instance, InstanceState& state) {
@@ -91,7 +99,6 @@ Outcome InstanceReconciler::listed(InstanceState& state,
         const std::string id = info.id;
         directory.by_id.insert_or_assign(id, std::move(info));
     }
-    const std::size_t count = directory.by_id.size();
     account.directory = std::make_shared<const Directory>(std::move(directory));
     account.accepted_at = services_.runtime.now();
     if (state.list_request && state.list_request->since <= asked_at)
@@ -99,8 +106,7 @@ Outcome InstanceReconciler::listed(InstanceState& state,
     state.usable = true;
     state.failures = 0;
     state.next_attempt.reset();
-    Outcome good =
-        outcome(reason::synced, "the key is accepted; it sees " + plural(count, "connection"));
+    Outcome good = accepted(*account.directory);
     if (state.list_request) // somebody wished for a later one meanwhile
         good.requeue_at = services_.runtime.now();
     return good;
@@ -120,6 +126,8 @@ asio::awaitable<Outcome> InstanceReconciler::settle_doubt(Instance instance, Ins
     if (account->asked_at && services_.runtime.now() < *account->asked_at + whoami_interval) {
         if (state.key_called_invalid)
             co_return key_refused(*instance, state);
+        if (state.list_request && state.usable)
+            co_return co_await read_list(instance, state); // which tells as much of the key
         Outcome same = state.examined;
         same.requeue_at = *account->asked_at + whoami_interval;
         co_return same;
@@ -161,13 +169,10 @@ asio::awaitable<Outcome> InstanceReconciler::key_accepted(Instance instance, Ins
     state.key_called_invalid = false;
     state.failures = 0;
     state.next_attempt.reset();
-    if (!state.usable && !list_refused)
+    if ((!state.usable || state.list_request) && !list_refused)
         co_return co_await read_list(instance, state);
     state.usable = true;
-    co_return outcome(reason::synced, list_refused
-                                          ? "the key is accepted, but may not list connections: "
-                                            "dialects cannot be checked"
-                                          : "the key is accepted");
+    co_return accepted(*state.directory());
 }
 
 Outcome InstanceReconciler::key_refused(const api::OmniInstance& instance,
@@ -177,9 +182,9 @@ Outcome InstanceReconciler::key_refused(const api::OmniInstance& instance,
     if (account.directory->refused) // not for want of rights
         account.directory = std::make_shared<const Directory>();
     state.usable = false;
-    state.doubted_at = now;
+    state.doubted_at = state.refused_at = now;
     Outcome refused =
-        outcome(reason::unauthorized, "Omni refuses the API key; put a valid one into Secret " +
+        outcome(reason::unauthorized, "Omni refuses the API key; put a valid key into Secret " +
                                           instance.meta.key.ns + "/" + instance.api_token.name +
                                           ". " + account.refusal);
     refused.requeue_at = account.asked_at.value_or(now) + whoami_interval;

@@ -11,7 +11,7 @@ constexpr rt::Duration reread_after = std::chrono::seconds(2);
 // What a process before this one spent is over after a minute.
 constexpr rt::Duration reserve_for = std::chrono::minutes(1);
 
-// Whether `told` was another.
+// Whether `told` was different.
 bool replace(std::optional<rt::TimePoint>& told, std::optional<rt::TimePoint> now) {
     return std::exchange(told, now) != now;
 }
@@ -55,7 +55,8 @@ std::optional<InstanceView> InstanceReconciler::view(const ObjectKey& key) const
                         .client = state.client,
                         .client_identity = state.client_identity,
                         .directory = state.directory(),
-                        .accepted_at = state.accepted_at()};
+                        .accepted_at = state.accepted_at(),
+                        .refused_at = state.refused_at};
 }
 
 void InstanceReconciler::request_list(const ObjectKey& key, ListRequest request) {
@@ -63,6 +64,8 @@ void InstanceReconciler::request_list(const ObjectKey& key, ListRequest request)
     if (it == states_.end())
         return;
     if (const auto& other = it->second->list_request) {
+        if (other->since >= request.since && other->request_class <= request.request_class)
+            return; // it is on its way
         request.since = std::max(request.since, other->since);
         request.request_class =
             std::min(request.request_class, other->request_class); // a look-up is more urgent
@@ -106,7 +109,9 @@ std::shared_ptr<InstanceState> InstanceReconciler::state_of(const api::OmniInsta
         return entry;
     if (entry)
         cancel_wait(instance.meta.key, *entry);
-    entry = std::make_shared<InstanceState>();
+    const auto before = std::exchange(entry, std::make_shared<InstanceState>());
+    if (before && before->client)
+        apply_limit(*before->client->account);
     entry->uid = instance.meta.uid;
     entry->status = StatusWriter::adopt(instance, entry->schedule, entry->announced);
     services_.metrics.add_instance(instance.meta.key.str());
@@ -117,8 +122,11 @@ void InstanceReconciler::forget(const ObjectKey& key) {
     const auto known = states_.find(key);
     if (known == states_.end())
         return;
-    cancel_wait(key, *known->second);
+    const auto state = known->second;
+    cancel_wait(key, *state);
     states_.erase(known);
+    if (state->client)
+        apply_limit(*state->client->account);
     services_.metrics.forget_instance(key.str());
 }
 
@@ -138,8 +146,8 @@ asio::awaitable<void> InstanceReconciler::reconcile(ObjectKey key) {
     state.outcome = state.examined;
     if (state.usable && state.client->account->scheduler.breaker_open())
         state.outcome = outcome(reason::omni_unavailable,
-                                "requests for several connections failed in a row; one at a time "
-                                "is sent until Omni answers again");
+                                "requests for several connections failed in a row; only one at a "
+                                "time is sent until Omni responds again");
     const bool new_spec =
         std::exchange(state.generation, instance->meta.generation) != instance->meta.generation;
     // An instance that shares the account may have asked.
@@ -162,6 +170,14 @@ asio::awaitable<Outcome> InstanceReconciler::examine(Instance instance, Instance
         state.usable = false;
         co_return outcome(reason::suspended, "spec.suspend is true: nothing is sent to Omni");
     }
+    if (const auto* unread = caches_.unread_in(instance->meta.key.ns)) {
+        state.usable = false;
+        co_return unread->refused
+            ? outcome(reason::namespace_not_allowed,
+                      "nothing is sent, because the operator cannot watch this namespace: " +
+                          unread->why)
+            : outcome(reason::progressing, "the operator is reading this namespace");
+    }
     if (auto problem = co_await prepare_client(instance, state)) {
         state.usable = false;
         if (problem->readiness == Readiness::progressing)
@@ -170,13 +186,16 @@ asio::awaitable<Outcome> InstanceReconciler::examine(Instance instance, Instance
     }
     const auto account = state.client->account;
     if (!state.doubted_at &&
-        account->refused_at > account->accepted_at) // another instance was told
+        account->refused_at > account->accepted_at) // another instance was notified
         state.doubted_at = *account->refused_at - rt::Duration(1);
     const auto asked_at = account->directory->asked_at;
     if (state.list_request && asked_at && *asked_at >= state.list_request->since)
         state.list_request.reset();
-    if (state.usable && !state.list_request && !state.doubted_at)
-        co_return state.examined;
+    if (state.usable && !state.list_request && !state.doubted_at) {
+        state.failures = 0; // whoever shares the key may have had an answer since
+        state.next_attempt.reset();
+        co_return accepted(*account->directory);
+    }
     if (state.next_attempt && services_.runtime.now() < *state.next_attempt) {
         Outcome same = state.examined;
         same.requeue_at = state.next_attempt;
@@ -209,7 +228,7 @@ asio::awaitable<void> InstanceReconciler::write_status(Instance instance, Instan
         state.status.connections = count;
     }
     const Outcome said = state.outcome;
-    if (co_await writer_.write(newest, state.schedule, state.status)) {
+    if (co_await writer_.write(newest, state.schedule, state.status) == Written::now) {
         state.count_written = now;
         writer_.announce(instance->meta, state.announced, said);
     }

@@ -1,6 +1,5 @@
-// Brings up what an OmniInstance describes: reads its token, checks it by listing the connections,
-// and keeps that list for the OmniConnections, which need their dialects. It is the only one that
-// reads from Omni.
+// Reconciles OmniInstances: reads the token, checks it by listing the connections, and keeps that
+// list for the OmniConnections, which need their dialects. It is the only one that reads from Omni.
 #pragma once
 
 #include "reconcile/account/account_client.hpp"
@@ -25,21 +24,23 @@ struct InstanceState {
     api::OmniInstance::Status status; // written, or about to be; without conditions of others
     StatusSchedule schedule;
     Announced announced;
-    // Of the key and of what it may read; and what is told, which is also about the pushes.
-    Outcome examined = {.reason = std::string(reason::progressing), .message = "not looked at yet"};
+    // `examined`: the key and what it may read; `outcome`: what is reported, the pushes included.
+    Outcome examined = {.reason = std::string(reason::progressing),
+                        .message = "not reconciled yet"};
     Outcome outcome = examined;
     std::shared_ptr<AccountClient> client; // null until the key could be read
-    std::string client_identity;           // of what the client was made
-    // What its connections were told of: the list, and when Omni last accepted the key.
+    std::string client_identity;           // of what the client was built from
+    // What its connections were notified of: the list, and when Omni last accepted the key.
     std::optional<rt::TimePoint> list_told;
     std::optional<rt::TimePoint> acceptance_told;
     bool usable = false; // the key was accepted, and nothing speaks against it since
 
     std::optional<ListRequest> list_request; // of the connections
-    // Since when it is a question whether the key is good: a PATCH was answered 401 or 403, or
-    // the key was refused. Only a later answer settles it.
+    // Since when the key is in doubt: a PATCH got 401 or 403, or the key was refused. Only a later
+    // response settles it.
     std::optional<rt::TimePoint> doubted_at;
-    bool key_called_invalid = false; // by a 401, which names the key and not its rights
+    std::optional<rt::TimePoint> refused_at; // the key itself was, the last time
+    bool key_called_invalid = false;         // by a 401, which names the key and not its rights
 
     std::optional<rt::TimePoint> count_written; // status.connections
     std::optional<rt::TimePoint> next_attempt;
@@ -51,8 +52,8 @@ struct InstanceState {
     [[nodiscard]] std::optional<rt::TimePoint> accepted_at() const;
 };
 
-// How an instance is at one moment, for who works with it. A value: it stays as it is while the
-// instance changes, or is deleted, and has to be taken again after each wait.
+// A snapshot of an instance, for its users. A value: it does not change when the instance changes
+// or is deleted, and has to be taken again after each wait.
 struct InstanceView {
     std::string uid;
     std::int64_t generation = 0; // of the spec that all this belongs to
@@ -62,6 +63,7 @@ struct InstanceView {
     std::string client_identity;
     std::shared_ptr<const Directory> directory; // never null
     std::optional<rt::TimePoint> accepted_at;
+    std::optional<rt::TimePoint> refused_at; // the key itself was, the last time
 };
 
 class InstanceReconciler {
@@ -69,21 +71,26 @@ class InstanceReconciler {
     struct Hooks {
         std::function<void(const ObjectKey&, rt::TimePoint)> requeue_at;
         std::function<void(const ObjectKey&)> requeue;
-        std::function<void(const ObjectKey& instance)> changed; // its connections look again
+        std::function<void(const ObjectKey& instance)> changed; // reconciles its connections
     };
 
     InstanceReconciler(Services services, const Caches& caches, rt::TaskGroup& tasks, Hooks hooks);
 
     asio::awaitable<void> reconcile(ObjectKey key);
 
-    // This process begins to lead: the slots that others used a short while ago, by host, as
-    // used_slots() has them.
+    // This process starts to lead: the slots that earlier leaders used recently, by host, as
+    // used_slots() returns them.
     void inherit(std::map<std::string, std::vector<rt::TimePoint>> used_by_host);
+
+    // What this process itself has spent before it lost the Lease; and what to keep if it does.
+    void resume(Budgets spent) { spent_ = std::move(spent); }
+
+    [[nodiscard]] Budgets budgets() const;
 
     // As ConnectionReconciler has it.
     void status_delivered(const api::OmniInstance& object);
 
-    // Nullopt when it was never seen, or is gone.
+    // nullopt if it was never seen, or is gone.
     [[nodiscard]] std::optional<InstanceView> view(const ObjectKey& key) const;
 
     // Not null. A reconcile that waits holds the state it works on, in the table or not.
@@ -93,16 +100,18 @@ class InstanceReconciler {
 
     // Some connection needs a list that is read at `since` or later.
     void request_list(const ObjectKey& key, ListRequest request);
-    // A PATCH with the key of `account` was answered so. Nothing, if the instance has another key
-    // by now.
+    // A PATCH with the key of `account` got this response. No effect if the instance has another
+    // key by now.
     void doubt_key(const ObjectKey& key, const Account& account, const Error& answer);
-    // The instance's Secret changed: a refused key may be good now.
+    // A PATCH with the key of `account` was accepted: what failed before is tried again at once.
+    void omni_answers(const Account& account);
+    // The instance's Secret changed: a refused key may be valid now.
     void forget_backoff(const ObjectKey& key);
 
   private:
     using Instance = std::shared_ptr<const api::OmniInstance>;
 
-    // The state of this very object; a new one in place of that of another with its name.
+    // The state of this very object; replaces that of an earlier object with the same name.
     std::shared_ptr<InstanceState> state_of(const api::OmniInstance& instance);
     void forget(const ObjectKey& key);
     asio::awaitable<Outcome> examine(Instance instance, InstanceState& state);
@@ -113,6 +122,8 @@ class InstanceReconciler {
     asio::awaitable<Outcome> settle_doubt(Instance instance, InstanceState& state);
     asio::awaitable<Outcome> ask_whoami(Instance instance, InstanceState& state);
     asio::awaitable<Outcome> key_accepted(Instance instance, InstanceState& state);
+    // What there is to say of a key in use: the same whatever was asked last.
+    static Outcome accepted(const Directory& directory);
     static std::string scheduler_key(const ObjectKey& instance);
     std::optional<work::Grant> acquire_slot(const ObjectKey& key, const InstanceState& state,
                                             work::RequestClass request_class);
@@ -143,6 +154,7 @@ class InstanceReconciler {
     std::map<std::string, std::shared_ptr<Account>> accounts_; // by host and token
     std::map<std::string, std::vector<rt::TimePoint>> inherited_;
     rt::TimePoint reserved_until_{};
+    Budgets spent_; // of accounts that are not used (yet)
 };
 
 } // namespace oco::reconcile

@@ -8,6 +8,10 @@
 namespace oco::reconcile {
 namespace {
 
+// Of a host in a message, and of all the patterns.
+constexpr std::size_t max_shown_bytes = 80;
+constexpr std::size_t max_listed_bytes = 160;
+
 Error bad_pattern(std::string_view pattern) {
     return make_error(ErrorClass::invalid,
                       "--allowed-hosts: \"" + printable(pattern, 100) +
@@ -34,7 +38,6 @@ Result<BaseUrl> parse_base_url(std::string_view text) {
 
 Result<AllowedHosts> AllowedHosts::parse(std::string_view patterns) {
     AllowedHosts out;
-    out.text_ = patterns;
     while (!patterns.empty()) {
         const auto comma = std::min(patterns.find(','), patterns.size());
         const std::string_view item = trim(patterns.substr(0, comma));
@@ -54,15 +57,59 @@ Result<AllowedHosts> AllowedHosts::parse(std::string_view patterns) {
     return out;
 }
 
+bool AllowedHosts::Pattern::names(std::string_view other) const {
+    if (!wildcard)
+        return host == other;
+    const auto dot = other.find('.');
+    return dot != 0 && dot != std::string_view::npos && other.substr(dot + 1) == host;
+}
+
+std::string AllowedHosts::Pattern::text() const {
+    return (wildcard ? "*." : "") + BaseUrl{.host = host, .port = port}.label();
+}
+
 bool AllowedHosts::allows(const BaseUrl& url) const {
     return std::ranges::any_of(patterns_, [&](const Pattern& pattern) {
-        if (pattern.port != url.port)
-            return false;
-        if (!pattern.wildcard)
-            return pattern.host == url.host;
-        const auto dot = url.host.find('.');
-        return dot != 0 && dot != std::string::npos && url.host.substr(dot + 1) == pattern.host;
+        return pattern.port == url.port && pattern.names(url.host);
     });
+}
+
+Result<BaseUrl> AllowedHosts::admit(std::string_view base_url, PlainHttp plain_http) const {
+    auto url = parse_base_url(base_url);
+    if (!url)
+        return url.error();
+    // Before its host: port 80 on the list would not help.
+    if (!url->https && plain_http == PlainHttp::refused)
+        return invalid("spec.baseURL begins with http://, and keys would be sent unencrypted: use "
+                       "https:// (for tests, the operator's flag --insecure-allow-http allows it)");
+    if (!allows(*url))
+        return invalid(refusal(*url));
+    return url;
+}
+
+std::string AllowedHosts::refusal(const BaseUrl& url) const {
+    const bool port_alone = std::ranges::any_of(
+        patterns_, [&](const Pattern& pattern) { return pattern.names(url.host); });
+    const std::string host = printable(url.host, max_shown_bytes);
+    const std::string target = BaseUrl{.host = host, .port = url.port}.label();
+    return "spec.baseURL: " +
+           (port_alone ? "port " + std::to_string(url.port) + " of host " + host
+                       : "host " + target) +
+           " is not allowed; the operator allows " + listed() +
+           " (its flag --allowed-hosts): correct the URL, or have " + target + " added to the flag";
+}
+
+// "a.example, *.b.example:8443 and 3 more"
+std::string AllowedHosts::listed() const {
+    std::string out;
+    std::size_t count = 0;
+    for (const Pattern& pattern : patterns_) {
+        const std::string text = printable(pattern.text(), max_shown_bytes);
+        if (count > 0 && out.size() + text.size() > max_listed_bytes)
+            return out + " and " + std::to_string(patterns_.size() - count) + " more";
+        out += (count++ == 0 ? "" : ", ") + text;
+    }
+    return out.empty() ? "no host at all" : out;
 }
 
 } // namespace oco::reconcile

@@ -22,6 +22,9 @@ struct BaseUrl {
 // `https://host[:port]`, with an optional trailing `/` or `/api`.
 Result<BaseUrl> parse_base_url(std::string_view text);
 
+// What becomes of a base URL without TLS.
+enum class PlainHttp { refused, allowed };
+
 class AllowedHosts {
   public:
     // Comma-separated patterns `host[:port]`, port 443 by default; a leading `*.` stands for one
@@ -30,17 +33,23 @@ class AllowedHosts {
 
     [[nodiscard]] bool allows(const BaseUrl& url) const;
 
-    [[nodiscard]] const std::string& text() const { return text_; }
+    // The base URL, if credentials may be sent there. The error says why not, and what to change.
+    [[nodiscard]] Result<BaseUrl> admit(std::string_view base_url, PlainHttp plain_http) const;
 
   private:
     struct Pattern {
         std::string host; // without the "*."
         bool wildcard = false;
         std::uint16_t port = 443;
+
+        [[nodiscard]] bool names(std::string_view other) const;
+        [[nodiscard]] std::string text() const;
     };
 
+    [[nodiscard]] std::string refusal(const BaseUrl& url) const;
+    [[nodiscard]] std::string listed() const;
+
     std::vector<Pattern> patterns_;
-    std::string text_;
 };
 
 } // namespace oco::reconcile

@@ -11,14 +11,17 @@ NamespaceMeta NamespaceMeta::decode(const json::Value& object) {
     return out;
 }
 
-bool namespace_allowed(const Caches& caches, const api::OmniInstance& instance,
-                       const std::string& ns) {
+Allowance allowance(const Caches& caches, const api::OmniInstance& instance,
+                    const std::string& ns) {
     if (ns == instance.meta.key.ns || instance.allowed_from == "All")
-        return true;
+        return Allowance::yes;
     if (instance.allowed_from != "Selector")
-        return false;
+        return Allowance::no;
     const auto known = caches.namespaces.get({.ns = "", .name = ns});
-    return known && instance.allowed_selector.matches(known->labels);
+    if (known)
+        return instance.allowed_selector.matches(known->labels) ? Allowance::yes : Allowance::no;
+    const auto* watcher = caches.namespace_watcher;
+    return watcher != nullptr && watcher->synced() ? Allowance::no : Allowance::unknown;
 }
 
 } // namespace oco::reconcile

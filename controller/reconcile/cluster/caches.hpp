@@ -6,7 +6,6 @@
 #include "kube/secret.hpp"
 #include "kube/store.hpp"
 #include "reconcile/cluster/index.hpp"
-#include "reconcile/cluster/ownership.hpp"
 #include "reconcile/cluster/services.hpp"
 
 namespace oco::reconcile {
@@ -16,6 +15,14 @@ struct NamespaceMeta {
     std::map<std::string, std::string> labels;
 
     static NamespaceMeta decode(const json::Value& object);
+};
+
+// Why the objects and Secrets of a namespace are not known, or not up to date.
+struct Unread {
+    std::string why;
+    bool refused = false; // for want of a right: it does not heal by itself
+
+    bool operator==(const Unread&) const = default;
 };
 
 struct Caches {
@@ -33,10 +40,21 @@ struct Caches {
 
     const kube::Watcher* namespace_watcher = nullptr; // null until then
 
+    // By namespace; all of them under "" where none is named with --namespace. Nothing is sent for
+    // objects there, nor for those that use an OmniInstance there.
+    std::map<std::string, Unread> unread;
+
+    // Null: it is up to date.
+    [[nodiscard]] const Unread* unread_in(const std::string& ns) const {
+        auto it = unread.find(ns);
+        if (it == unread.end())
+            it = unread.find("");
+        return it == unread.end() ? nullptr : &it->second;
+    }
+
     Index connections_by_secret;   // users: OmniConnections
     Index instances_by_secret;     // users: OmniInstances
     Index connections_by_instance; // users: OmniConnections
-    Ownership ownership;
 
     [[nodiscard]] bool watches(std::string_view ns, const Settings& settings) const {
         return settings.namespaces.empty() ||
@@ -45,7 +63,11 @@ struct Caches {
 };
 
 // Whether an object of `ns` may use the instance (spec.allowedNamespaces).
-bool namespace_allowed(const Caches& caches, const api::OmniInstance& instance,
-                       const std::string& ns);
+enum class Allowance {
+    yes,
+    no,
+    unknown, // it goes by labels, and namespaces could not be listed yet
+};
+Allowance allowance(const Caches& caches, const api::OmniInstance& instance, const std::string& ns);
 
 } // namespace oco::reconcile

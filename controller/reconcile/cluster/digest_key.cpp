@@ -2,6 +2,7 @@
 
 #include "base/base64.hpp"
 #include "base/digest.hpp"
+#include "kube/namespace.hpp"
 #include "kube/secret.hpp"
 
 #include <array>
@@ -50,6 +51,13 @@ DigestKey with_id(SecretBytes bytes) {
     return out;
 }
 
+boost::asio::awaitable<Error> failure(kube::Client& client, kube::ObjectKey key, std::string done,
+                                      Error error) {
+    error = co_await kube::blame_operator_namespace(client, key.ns, std::move(error));
+    error.message = "Secret " + key.str() + " cannot be " + done + ": " + error.message;
+    co_return error;
+}
+
 } // namespace
 
 boost::asio::awaitable<Result<DigestKey>> obtain_digest_key(rt::Runtime& runtime,
@@ -57,30 +65,30 @@ boost::asio::awaitable<Result<DigestKey>> obtain_digest_key(rt::Runtime& runtime
                                                             IfMissing if_missing) {
     const kube::ObjectKey key{.ns = ns, .name = std::string(digest_key_secret)};
     auto read = co_await kube::read_secret(client, key, {"key"}, "");
+    const bool unreadable = !read && (read.error().kind == ErrorClass::not_found ||
+                                      read.error().kind == ErrorClass::forbidden);
+    if (unreadable && if_missing == IfMissing::make_up) {
+        DigestKey made_up = with_id(random_key(runtime));
+        made_up.made_up = true;
+        co_return made_up;
+    }
     if (!read && read.error().kind == ErrorClass::not_found) {
         SecretBytes bytes = random_key(runtime);
-        if (if_missing == IfMissing::make_up)
-            co_return with_id(std::move(bytes));
         auto made = co_await client.create(kube::resources::secrets.collection(ns),
                                            manifest(ns, bytes.expose()));
-        if (!made && made.error().kind != ErrorClass::conflict) {
-            const bool no_namespace = made.error().kind == ErrorClass::not_found;
-            co_return make_error(
-                made.error().kind,
-                "Secret " + key.str() + " cannot be created: " + made.error().message +
-                    (no_namespace ? "; create the namespace, or set --operator-namespace" : ""));
-        }
+        if (!made && made.error().kind != ErrorClass::conflict)
+            co_return co_await failure(client, key, "created", made.error());
         read = co_await kube::read_secret(client, key, {"key"}, "");
     }
     if (!read)
-        co_return make_error(read.error().kind,
-                             "Secret " + key.str() + " cannot be read: " + read.error().message);
+        co_return co_await failure(client, key, "read", read.error());
     const auto value = read->values.find("key");
     if (value == read->values.end() || value->second.size() != key_size)
-        co_return make_error(ErrorClass::invalid,
-                             "Secret " + key.str() +
-                                 " must hold 32 random bytes under \"key\"; delete it, and it is "
-                                 "made again (and every credential is sent once)");
+        co_return make_error(
+            ErrorClass::invalid,
+            "Secret " + key.str() +
+                " must hold 32 random bytes under \"key\"; delete it, and a new one "
+                "is created (every credential is then sent once)");
     co_return with_id(std::move(value->second));
 }
 

@@ -1,5 +1,5 @@
-// The random key under which digests of credentials are kept in statuses, so that a status tells
-// whether a value changed, and nothing about the value.
+// The random key of the credentials' digests in statuses, so that a status shows whether a value
+// changed, and nothing about the value.
 #pragma once
 
 #include "kube/client.hpp"
@@ -11,13 +11,14 @@ namespace oco::reconcile {
 inline constexpr std::string_view digest_key_secret = "omni-connection-operator-digest-key";
 
 struct DigestKey {
-    SecretBytes bytes; // 32
-    std::string id;    // tells one key from another, not the key
+    SecretBytes bytes;    // 32
+    std::string id;       // identifies the key without revealing it
+    bool made_up = false; // it is in no Secret
 };
 
 enum class IfMissing {
-    create,  // of several operators that do so at once one wins, and all use its key
-    make_up, // a key of this process alone, which fits no status
+    create,  // if several operators do so at once, one wins, and all use its key
+    make_up, // a key of this process only, which matches no status
 };
 
 // Reads the immutable Secret of the operator's namespace.

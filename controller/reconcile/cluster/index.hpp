@@ -10,7 +10,7 @@ namespace oco::reconcile {
 
 using kube::ObjectKey;
 
-// Edges from users to what they use, readable backwards.
+// Edges from users to what they use, looked up in reverse.
 class Index {
   public:
     // Replaces what `user` uses.
@@ -38,6 +38,12 @@ class Index {
         static const std::set<ObjectKey> none;
         const auto it = users_.find(key);
         return it == users_.end() ? none : it->second;
+    }
+
+    [[nodiscard]] const std::set<ObjectKey>& used_by(const ObjectKey& user) const {
+        static const std::set<ObjectKey> none;
+        const auto it = used_.find(user);
+        return it == used_.end() ? none : it->second;
     }
 
     [[nodiscard]] bool used(const ObjectKey& key) const { return users_.contains(key); }

@@ -1,9 +1,28 @@
 #include "reconcile/cluster/ownership.hpp"
 
-namespace oco::reconcile {
+#include "base/mutation.hpp"
 
-std::set<omni::Field> managed_fields(const api::OmniConnection& object) {
-    std::set<omni::Field> fields;
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
+namespace oco::reconcile {
+namespace {
+
+bool older(const Claim* a, const Claim* b) {
+    return std::tie(a->created, a->key) < std::tie(b->created, b->key);
+}
+
+template<class Which>
+const Claim* oldest(const std::vector<const Claim*>& claims, Which which) {
+    const auto it = std::ranges::find_if(claims, which);
+    return it == claims.end() ? nullptr : *it;
+}
+
+} // namespace
+
+FieldSet managed_fields(const api::OmniConnection& object) {
+    FieldSet fields;
     if (object.credential)
         fields.insert(omni::Field::credential);
     if (object.base_role)
@@ -13,48 +32,37 @@ std::set<omni::Field> managed_fields(const api::OmniConnection& object) {
     return fields;
 }
 
-std::vector<ObjectKey> Ownership::set(const ObjectKey& key, Claim claim) {
-    std::set<ObjectKey> touched;
-    const auto touch = [&](const Target& target) {
-        for (auto& other : claimants(target))
-            touched.insert(std::move(other));
-    };
-    if (const auto known = by_object_.find(key); known != by_object_.end()) {
-        if (known->second == claim)
-            return {};
-        const Claim old = std::move(known->second);
-        by_object_.erase(known);
-        auto& orders = by_target_[old.target];
-        orders.erase({old.created, key});
-        touch(old.target);
-        if (orders.empty())
-            by_target_.erase(old.target);
-    }
-    if (!claim.target.empty()) {
-        touch(claim.target);
-        by_target_[claim.target].emplace(Order(claim.created, key), claim.fields);
-        by_object_.emplace(key, std::move(claim));
-    }
-    touched.erase(key);
-    return {touched.begin(), touched.end()};
+Holding holding_without_doubt(std::span<const Claim> claims, omni::Field field) {
+    return holding_of(claims, field, rt::TimePoint::max());
 }
 
-std::optional<ObjectKey> Ownership::holder(const Target& target, omni::Field field) const {
-    const auto orders = by_target_.find(target);
-    if (orders == by_target_.end())
-        return std::nullopt;
-    for (const auto& [order, fields] : orders->second)
-        if (fields.contains(field))
-            return order.second;
-    return std::nullopt;
-}
+Holding holding_of(std::span<const Claim> claims, omni::Field field, rt::TimePoint now) {
+    std::vector<const Claim*> sorted;
+    for (const Claim& claim : claims)
+        if (claim.fields.contains(field))
+            sorted.push_back(&claim);
+    std::ranges::sort(sorted, older);
 
-std::vector<ObjectKey> Ownership::claimants(const Target& target) const {
-    std::vector<ObjectKey> out;
-    if (const auto orders = by_target_.find(target); orders != by_target_.end())
-        for (const auto& [order, fields] : orders->second)
-            out.push_back(order.second);
-    return out;
+    const Claim* best = oldest(sorted, [](const Claim* c) { return c->proof == Proof::proved; });
+    if (best == nullptr)
+        best = oldest(sorted, [](const Claim* c) { return c->proof == Proof::unreadable; });
+    const bool best_is_proved = best != nullptr && best->proof == Proof::proved;
+
+    std::optional<rt::TimePoint> decided_at;
+    for (const Claim* claim : sorted)
+        if (claim->proof == Proof::pending && claim->pending_until > now &&
+            (!best_is_proved || older(claim, best)) && !mutated("claims-incomplete-at-take-over"))
+            decided_at = std::max(decided_at.value_or(claim->pending_until), claim->pending_until);
+
+    // Whoever has sent it goes on, unless it ranks behind another whatever becomes of the doubt.
+    const Claim* incumbent = oldest(sorted, [&](const Claim* c) {
+        const bool may_rank_first =
+            best == nullptr || c == best ||
+            (c->proof == Proof::pending && (!best_is_proved || older(c, best)));
+        return c->sent.contains(field) && may_rank_first;
+    });
+    const Claim* holder = decided_at || best == nullptr ? incumbent : best;
+    return {.holder = holder ? std::optional(holder->key) : std::nullopt, .decided_at = decided_at};
 }
 
 } // namespace oco::reconcile

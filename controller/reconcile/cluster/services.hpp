@@ -1,4 +1,4 @@
-// What the reconcilers are given: the flags, whether this process may send, and the clients.
+// What the reconcilers use: the flags, whether this process may send, and the clients.
 #pragma once
 
 #include "base/mutation.hpp"
@@ -8,8 +8,7 @@
 #include "ops/metrics.hpp"
 #include "reconcile/cluster/allowed_hosts.hpp"
 #include "reconcile/cluster/digest_key.hpp"
-
-#include <boost/asio/thread_pool.hpp>
+#include "reconcile/cluster/status_sink.hpp"
 
 #include <string>
 #include <vector>
@@ -19,22 +18,22 @@ namespace oco::reconcile {
 struct Settings {
     AllowedHosts allowed_hosts;
     bool allow_http = false;
-    // Tells what would be sent, and leaves Omni and Kubernetes as they are, except for Events.
+    // Reports what would be sent, and changes nothing in Omni or Kubernetes, except for Events.
     bool dry_run = false;
     std::vector<std::string> namespaces; // watched; empty: all
     std::string operator_namespace;
     std::string user_agent;
-    net::ProxyPolicy proxies; // the way to Omni
+    net::ProxyPolicy proxies; // for connections to Omni
 };
 
 // Whether this process may send.
 struct Leadership {
     // Null: always.
     const kube::LeaderElector* elector = nullptr;
-    // Another process may have sent what no status tells of.
+    // Another process may have sent something that no status records.
     kube::Takeover takeover = kube::Takeover::unclean;
 
-    // Whether the statuses tell of all that was sent before.
+    // Whether the statuses record all that was sent before.
     [[nodiscard]] bool all_is_recorded() const {
         return takeover == kube::Takeover::clean || mutated("unclean-counts-as-clean");
     }
@@ -44,16 +43,16 @@ struct Leadership {
     }
 };
 
-// What the reconcilers share beside the Caches.
+// What the reconcilers share in addition to the Caches.
 struct Services {
     rt::Runtime& runtime;
     kube::Client& kube;
     kube::EventRecorder& events;
     ops::Metrics& metrics;
-    boost::asio::thread_pool& offload; // for key derivation, which takes too long for the loop
     const Settings& settings;
     const DigestKey& digest_key;
     const Leadership& leadership;
+    StatusSink& statuses;
 };
 
 } // namespace oco::reconcile

@@ -1,57 +1,113 @@
 #include "reconcile/connection/connection_reconciler.hpp"
 
 #include "base/log.hpp"
+#include "reconcile/connection/locate.hpp"
 #include "reconcile/connection/reconciliation.hpp"
+#include "reconcile/connection/record.hpp"
+
+#include <algorithm>
+#include <utility>
 
 namespace oco::reconcile {
 namespace {
 
 // A transient outcome becomes visible after this long.
 constexpr rt::Duration transient_limit = std::chrono::seconds(1);
-constexpr rt::Duration longest_backoff = std::chrono::minutes(5);
 // nextAttemptTime moves by jitter all the time: it is rewritten when it is off by more than this.
 constexpr std::chrono::seconds next_attempt_tolerance(60);
-// Writes at a time at the end of the process; as many as the client keeps connections.
-constexpr int recorders = 8;
+constexpr unsigned forgotten_before_sweep = 256;
+
+std::unique_ptr<Sender> make_sender(Services& services, StatusWriter& writer,
+                                    std::function<void(const ObjectKey&)> wake) {
+    if (services.settings.dry_run)
+        return std::make_unique<DryRunSender>(writer);
+    return std::make_unique<OmniSender>(services, std::move(wake));
+}
 
 } // namespace
-
-bool InFlight::enter(const api::Target& target, const ObjectKey& key) {
-    const auto [entry, first] = waiting_.try_emplace(target);
-    if (!first)
-        entry->second.insert(key);
-    return first;
-}
-
-std::set<ObjectKey> InFlight::leave(const api::Target& target) {
-    auto entry = waiting_.extract(target);
-    return entry.empty() ? std::set<ObjectKey>() : std::move(entry.mapped());
-}
 
 ConnectionReconciler::ConnectionReconciler(Services services, const Caches& caches,
                                            InstanceReconciler& instances, rt::TaskGroup& tasks,
                                            Hooks hooks)
     : services_(services), caches_(caches), instances_(instances), tasks_(tasks),
       hooks_(std::move(hooks)),
-      writer_(services_, kube::resources::omni_connections, "OmniConnection", hooks_.requeue_at) {}
+      writer_(services_, kube::resources::omni_connections, "OmniConnection", hooks_.requeue_at),
+      sender_(make_sender(services_, writer_, hooks_.requeue)),
+      claims_(services_, caches_, instances_, states_, hooks_.requeue),
+      derivations_(services_.runtime, tasks_, hooks_.requeue) {}
 
-api::Target ConnectionReconciler::target_of(const api::OmniConnection& object) const {
-    const auto instance = caches_.instances.get(object.instance);
-    if (!instance || !namespace_allowed(caches_, *instance, object.meta.key.ns))
-        return {};
-    const auto url = parse_base_url(instance->base_url);
-    if (!url)
-        return {};
-    std::string id = object.connection_id;
-    if (id.empty()) {
-        const auto known = states_.find(object.meta.key);
-        id = known != states_.end() && known->second->uid == object.meta.uid
-                 ? known->second->status.connection_id
-                 : object.status.connection_id;
+// --- what changes ------------------------------------------------------------------------------
+
+void ConnectionReconciler::begin() {
+    const auto& objects = caches_.connections.objects();
+    const auto looked_at = [](const auto& entry) {
+        return entry.second->status.observed_generation >= 0;
+    };
+    const bool had_predecessor = std::ranges::any_of(objects, looked_at) ||
+                                 std::ranges::any_of(caches_.instances.objects(), looked_at);
+    const bool all_is_recorded = services_.leadership.all_is_recorded();
+    const bool died = services_.leadership.elector != nullptr; // the Lease was not released
+    if (had_predecessor && !all_is_recorded && died)
+        targets_.suspect_all_until(services_.runtime.now() + may_land_for);
+    for (const auto& [key, object] : objects) {
+        const auto state = restore(*object);
+        if (had_predecessor && !all_is_recorded && !died)
+            suspect(*object, *state);
     }
-    if (instance->allowed_connections && !instance->allowed_connections->contains(id))
-        return {};
-    return {.host = url->label(), .connection_id = id};
+    begun_ = true;
+    claims_.begin();
+    for (const auto& [key, object] : caches_.connections.objects())
+        claims_.update(*object, *states_.at(key));
+}
+
+// Without a Lease nobody knows how the process before ended: what its statuses are not believed
+// for, it may have sent at the end.
+void ConnectionReconciler::suspect(const api::OmniConnection& object, ConnectionState& state) {
+    state.suspicion = {.fields = managed_fields(object),
+                       .until = services_.runtime.now() + may_land_for};
+    if (const auto* fields = targets_.find(state.target))
+        for (const omni::Field field : fields->applied_by(state.uid))
+            state.suspicion.fields.erase(field);
+}
+
+void ConnectionReconciler::object_changed(const ObjectKey& key, const api::OmniConnection* object) {
+    if (!begun_)
+        return;
+    if (object == nullptr) {
+        sender_->forget(key); // what a dry run has reported, it has, whatever the status says then
+        return forget(key);
+    }
+    const auto state = remember(*object);
+    drop_pin_of_another(*state, *object);
+    claims_.update(*object, *state);
+}
+
+void ConnectionReconciler::status_delivered(const api::OmniConnection& object) {
+    const auto known = states_.find(object.meta.key);
+    if (known == states_.end() || known->second->uid != object.meta.uid)
+        return;
+    if (services_.statuses.authority() == StatusSink::Authority::ours)
+        return writer_.delivered(object, known->second->schedule);
+    // Another operator may have pushed meanwhile: what it says counts.
+    if (known->second->restored == fingerprints_of(object.status).all)
+        return;
+    const Announced announced = known->second->announced;
+    restore(object)->announced = announced;
+    hooks_.requeue(object.meta.key);
+}
+
+void ConnectionReconciler::instance_changed(const ObjectKey& instance) {
+    if (!begun_)
+        return;
+    for (const auto& key : caches_.connections_by_instance.users_of(instance)) {
+        const auto object = caches_.connections.get(key);
+        const auto state = states_.find(key);
+        if (!object || state == states_.end() || state->second->uid != object->meta.uid)
+            continue;
+        if (!object->connection_name.empty() && state->second->pin.id.empty())
+            locate(observe(object), *state->second);
+        claims_.update(*object, *state->second);
+    }
 }
 
 void ConnectionReconciler::secret_changed(const ObjectKey& key) {
@@ -60,111 +116,100 @@ void ConnectionReconciler::secret_changed(const ObjectKey& key) {
             known->second->secret_changed_at = services_.runtime.now();
 }
 
-void ConnectionReconciler::leave(const api::Target& target) {
-    for (const auto& other : in_flight_.leave(target))
-        hooks_.requeue(other);
-}
-
-void ConnectionReconciler::orphan(const ConnectionState& state) {
-    const auto now = services_.runtime.now();
-    std::erase_if(orphans_, [&](const auto& entry) { return entry.second.fields(now).empty(); });
-    for (const omni::Field field : state.in_doubt.fields(now))
-        orphans_[state.status.applied.target].note_unknown_value(field, now);
-}
-
-void ConnectionReconciler::adopt_orphans(const api::Target& target, ConnectionState& state) {
-    const auto now = services_.runtime.now();
-    const auto left = orphans_.extract(target);
-    if (left.empty())
-        return;
-    for (const omni::Field field : left.mapped().fields(now))
-        state.in_doubt.note_unknown_value(field, now);
-}
+// --- what is known -----------------------------------------------------------------------------
 
 std::shared_ptr<ConnectionState> ConnectionReconciler::remember(const api::OmniConnection& object) {
     const auto known = states_.find(object.meta.key);
-    if (known != states_.end() && known->second->uid == object.meta.uid) {
-        if (services_.settings.dry_run)
-            follow(object, *known->second);
+    if (known != states_.end() && known->second->uid == object.meta.uid)
         return known->second;
-    }
+    return restore(object);
+}
+
+// What the object's status says to a process that knows nothing of it.
+std::shared_ptr<ConnectionState> ConnectionReconciler::restore(const api::OmniConnection& object) {
     forget(object.meta.key);
     auto state = std::make_shared<ConnectionState>();
-    recall(object, *state);
+    state->uid = object.meta.uid;
+    state->status = StatusWriter::adopt(object, state->schedule, state->announced);
+    state->restored = fingerprints_of(object.status).all;
+    state->vouched.written(object.status);
+    state->target = object.status.applied.target;
+    restore_pin(*state, object);
+    std::shared_ptr<const kube::SecretMeta> secret;
+    if (object.credential)
+        secret =
+            caches_.secrets.get({.ns = object.meta.key.ns, .name = object.credential->secret.name});
+    restore_fields(targets_, object, services_.digest_key,
+                   {.all_is_recorded = services_.leadership.all_is_recorded(),
+                    .secret = secret ? &secret->meta : nullptr,
+                    .secret_is_newer = !begun_},
+                   services_.runtime.now());
+    if (services_.statuses.authority() == StatusSink::Authority::theirs)
+        // What was listed before says nothing of what is in Omni now.
+        for (const omni::Field setting :
+             {omni::Field::base_role, omni::Field::environment_user_attribute})
+            state->drift.pushed(setting, services_.runtime.now());
+    // A spec that was in step is in step with this kind.
+    const auto* ready = kube::find_condition(object.status.conditions, "Ready");
+    if (object.credential && ready != nullptr && ready->status == "True" &&
+        object.status.observed_generation == object.meta.generation)
+        state->compared_kind = object.credential->kind;
+    restore_retry(object, *state);
+    restore_pace(object.status);
     states_.emplace(object.meta.key, state);
     return state;
 }
 
-// The object is gone, or another has its name.
-void ConnectionReconciler::forget(const ObjectKey& key) {
-    const auto known = states_.find(key);
-    if (known == states_.end())
-        return;
-    orphan(*known->second);
-    wait_only_at(key, *known->second, nullptr);
-    states_.erase(known);
-}
-
-// In a dry run the status is another's, who may have pushed meanwhile: what that one learnt counts.
-// Of our own only what was told stays.
-void ConnectionReconciler::follow(const api::OmniConnection& object, ConnectionState& state) {
-    if (state.adopted == fingerprints_of(object.status).all)
-        return;
-    ConnectionState again;
-    again.told = std::move(state.told);
-    const Announced announced = std::move(state.announced);
-    recall(object, again);
-    again.announced = announced;
-    // What was listed before tells nothing of what is in Omni now.
-    for (const omni::Field setting :
-         {omni::Field::base_role, omni::Field::environment_user_attribute})
-        again.drift.pushed(setting, services_.runtime.now());
-    state = std::move(again);
-}
-
-// What the object's status tells a process that knows nothing of it.
-void ConnectionReconciler::recall(const api::OmniConnection& object, ConnectionState& state) {
-    state.uid = object.meta.uid;
-    state.status = StatusWriter::adopt(object, state.schedule, state.announced);
-    if (services_.settings.dry_run)
-        state.adopted = fingerprints_of(object.status).all;
-    recall_unanswered(state, services_.runtime.now());
-    // A spec that was changed may have been sent, and changed back.
-    const bool looked_at = object.status.observed_generation == object.meta.generation;
-    if (!looked_at && !services_.leadership.all_is_recorded())
-        for (const omni::Field setting :
-             {omni::Field::base_role, omni::Field::environment_user_attribute})
-            forget_applied(state.status.applied, setting);
-    state.generation = object.status.observed_generation;
-    recall_failures(object, state);
-    recall_pace(object.status);
-}
-
 // A restart goes on waiting where the last process left off, within reason.
-void ConnectionReconciler::recall_failures(const api::OmniConnection& object,
-                                           ConnectionState& state) const {
-    state.failures = static_cast<int>(object.status.failures);
+void ConnectionReconciler::restore_retry(const api::OmniConnection& object,
+                                         ConnectionState& state) const {
+    state.retry.failures = static_cast<int>(object.status.failures);
     const auto next = parse_rfc3339(object.status.next_attempt_time);
     const auto* ready = kube::find_condition(object.status.conditions, "Ready");
     // Of other waits, for a turn for instance, the time was an estimate.
-    const bool failed = state.failures > 0 || (ready && ready->reason == reason::forbidden);
-    if (!next || !ready || !failed)
+    const bool failed =
+        state.retry.failures > 0 || (ready != nullptr && ready->reason == reason::forbidden);
+    if (!next || ready == nullptr || !failed)
         return;
     const rt::Duration left = *next - services_.runtime.wall_now();
-    state.next_attempt =
-        services_.runtime.now() + std::clamp(left, rt::Duration::zero(), longest_backoff);
-    state.failure = outcome(ready->reason, ready->message);
+    state.retry.next_attempt =
+        services_.runtime.now() + std::clamp(left, rt::Duration::zero(), push_backoff.longest);
+    state.retry.why = outcome(ready->reason, ready->message);
 }
 
 // How often the process before sent to the connection is not known, only when it last did.
-void ConnectionReconciler::recall_pace(const api::OmniConnection::Status& status) {
+void ConnectionReconciler::restore_pace(const api::OmniConnection::Status& status) {
     const auto last = parse_rfc3339(status.last_push_time);
     if (!last)
         return;
     const rt::Duration ago =
         std::max<rt::Duration>(services_.runtime.wall_now() - *last, rt::Duration::zero());
     if (ago < PushPace::burst * PushPace::interval)
-        pace_.assume_spent(status.applied.target, services_.runtime.now() - ago);
+        targets_.pace.assume_spent(status.applied.target, services_.runtime.now() - ago);
+}
+
+// The object is gone, or another has its name. What it sent, and nobody answered, stays known.
+void ConnectionReconciler::forget(const ObjectKey& key) {
+    const auto known = states_.find(key);
+    if (known == states_.end())
+        return;
+    const auto state = known->second;
+    states_.erase(known);
+    if (auto* fields = targets_.find(state->target))
+        fields->release_all_but({}, state->uid);
+    wait_only_at(key, *state, nullptr);
+    derivations_.forget(key);
+    claims_.erase(key, *state);
+    sweep_targets();
+}
+
+void ConnectionReconciler::sweep_targets() {
+    if (++forgotten_ % forgotten_before_sweep != 0)
+        return;
+    std::set<Target> kept;
+    for (const auto& [key, state] : states_)
+        kept.insert(state->target);
+    targets_.sweep(kept, services_.runtime.now());
 }
 
 void ConnectionReconciler::wait_only_at(const ObjectKey& key, ConnectionState& state,
@@ -174,6 +219,48 @@ void ConnectionReconciler::wait_only_at(const ObjectKey& key, ConnectionState& s
     state.waits_at = std::move(at);
 }
 
+std::shared_ptr<const api::OmniConnection>
+ConnectionReconciler::newest(const ObjectKey& key, const ConnectionState& state) const {
+    auto object = caches_.connections.get(key);
+    return object && object->meta.uid == state.uid ? object : nullptr;
+}
+
+Observation ConnectionReconciler::observe(std::shared_ptr<const api::OmniConnection> object) {
+    Observation seen{.now = services_.runtime.now(),
+                     .wall_now = services_.runtime.wall_now(),
+                     .operator_namespace = services_.settings.operator_namespace,
+                     .digest_key_id = services_.digest_key.id};
+    const ObjectKey& instance = object->instance;
+    seen.namespace_watched = caches_.watches(instance.ns, services_.settings);
+    for (const auto& ns : {object->meta.key.ns, instance.ns})
+        if (const auto* unread = caches_.unread_in(ns); unread != nullptr && !seen.unread)
+            seen.unread = {ns, *unread};
+    seen.instance = caches_.instances.get(instance);
+    if (const auto* watcher = caches_.namespace_watcher; watcher != nullptr && !watcher->synced())
+        seen.namespaces_trouble = watcher->trouble();
+    if (seen.instance) {
+        seen.allowed = allowance(caches_, *seen.instance, object->meta.key.ns);
+        auto view = instances_.view(instance);
+        if (view && view->uid == seen.instance->meta.uid &&
+            view->generation == seen.instance->meta.generation)
+            seen.view = std::move(view);
+    }
+    if (seen.view && seen.view->client)
+        seen.breaker_open = seen.view->client->account->scheduler.breaker_open();
+    if (object->credential) {
+        const ObjectKey secret{.ns = object->meta.key.ns, .name = object->credential->secret.name};
+        if (const auto watched = caches_.secrets.get(secret)) {
+            seen.watched_secret = watched->meta;
+            seen.watch_is_current =
+                unseen_.watch_is_current(secret, watched->meta.resource_version);
+        }
+    }
+    seen.object = std::move(object);
+    return seen;
+}
+
+// --- one reconcile -----------------------------------------------------------------------------
+
 asio::awaitable<void> ConnectionReconciler::reconcile(ObjectKey key) {
     const auto object = caches_.connections.get(key);
     if (!object) {
@@ -181,26 +268,37 @@ asio::awaitable<void> ConnectionReconciler::reconcile(ObjectKey key) {
         co_return;
     }
     const auto started = services_.runtime.now();
-    const auto held = remember(*object);
-    ConnectionState& state = *held;
-    Reconciliation attempt(*this, object, held);
-    Outcome result = co_await attempt.run();
+    const auto state = remember(*object);
+    Reconciliation reconciliation(*this, key, state);
+    Outcome result = co_await reconciliation.run();
     // What is over in a moment does not cost the key its place in the line.
-    if (attempt.waits_at() || !result.transient)
-        wait_only_at(key, state, attempt.waits_at());
-    co_await finish(object, state, attempt.take_status(), result);
+    if (reconciliation.waits_at() || !result.transient)
+        wait_only_at(key, *state, reconciliation.waits_at());
+    co_await finish(key, state, result);
     services_.metrics.reconciled("OmniConnection",
                                  result.readiness == Readiness::ready ? "success" : "failure",
                                  ops::Seconds(services_.runtime.now() - started));
 }
 
+void ConnectionReconciler::describe_fields(const api::OmniConnection& object,
+                                           const ConnectionState& state,
+                                           api::OmniConnection::Status& status) const {
+    record_fields(status, object, state.target, targets_.find(state.target),
+                  services_.runtime.now());
+    const bool by_name = object.connection_id.empty();
+    status.connection_id = by_name ? state.pin.id : object.connection_id;
+    status.resolved_from = by_name && !state.pin.id.empty() ? resolved_from(object) : "";
+}
+
 asio::awaitable<void>
-ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object,
-                             ConnectionState& state, api::OmniConnection::Status next,
-                             Outcome result) {
+ConnectionReconciler::finish(ObjectKey key, std::shared_ptr<ConnectionState> held, Outcome result) {
+    ConnectionState& state = *held;
+    const auto object = newest(key, state);
+    if (!object)
+        co_return;
     const auto now = services_.runtime.now();
-    const ObjectKey key = object->meta.key;
-    next.unanswered = unanswered_fields(state, *object, now);
+    api::OmniConnection::Status next = state.status;
+    describe_fields(*object, state, next);
     if (result.transient) {
         if (!state.waiting_since)
             state.waiting_since = now;
@@ -211,29 +309,38 @@ ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object,
             // recorded at once.
             if (next.applied == state.status.applied && next.unanswered == state.status.unanswered)
                 co_return;
-            result = state.outcome.reason.empty() ? result : state.outcome;
+            // Of the spec that it was about, not of the present one.
+            if (!state.outcome.reason.empty()) {
+                describe_fields(*object, state, state.status);
+                co_await write_status(key, state);
+                co_return;
+            }
         }
     } else {
         state.waiting_since.reset();
     }
-    state.generation = object->meta.generation;
+    if (result.readiness == Readiness::ready)
+        sender_->forget(key);
     next.observed_generation = object->meta.generation;
-    next.failures = state.failures;
+    next.failures = state.retry.failures;
     next.next_attempt_time = next_attempt_text(state, result);
     if (!result.transient) {
         next.last_handled_reconcile_at = object->reconcile_requested_at;
-        if (result.readiness == Readiness::ready || result.readiness == Readiness::stalled)
+        const bool settled =
+            result.readiness == Readiness::ready || result.readiness == Readiness::stalled;
+        if (settled && !state.force_pending)
             next.last_handled_force_at = object->force_requested_at;
     }
-    next.conditions = state.status.conditions; // an attempt that took long has told of itself
     kube::set_conditions(next.conditions, conditions_of(result, object->meta.generation),
                          services_.runtime.wall_now());
     state.outcome = result;
     state.status = std::move(next);
     if (result.requeue_at)
         hooks_.requeue_at(key, *result.requeue_at);
-    if (const auto settled = state.in_doubt.next_change(now))
-        hooks_.requeue_at(key, *settled); // then the status has less to tell
+    if (const auto* fields = targets_.find(state.target))
+        for (const omni::Field field : managed_fields(*object))
+            if (const auto settled = (*fields)[field].settled_at(now))
+                hooks_.requeue_at(key, *settled); // then the status has less to say
     if (co_await write_status(key, state))
         writer_.announce(object->meta, state.announced, result);
 }
@@ -241,7 +348,7 @@ ConnectionReconciler::finish(std::shared_ptr<const api::OmniConnection> object,
 std::string ConnectionReconciler::next_attempt_text(const ConnectionState& state,
                                                     const Outcome& result) const {
     const auto now = services_.runtime.now();
-    const auto next = state.next_attempt ? state.next_attempt
+    const auto next = state.retry.next_attempt ? state.retry.next_attempt
                       : result.readiness == Readiness::ready || result.transient ? std::nullopt
                       : result.expected                                          ? result.expected
                                         : result.requeue_at;
@@ -256,78 +363,31 @@ std::string ConnectionReconciler::next_attempt_text(const ConnectionState& state
     return close ? state.status.next_attempt_time : format_rfc3339(when);
 }
 
-std::shared_ptr<const api::OmniConnection>
-ConnectionReconciler::newest(const ObjectKey& key, const ConnectionState& state) const {
-    auto object = caches_.connections.get(key);
-    return object && object->meta.uid == state.uid ? object : nullptr;
-}
+// --- the status --------------------------------------------------------------------------------
 
 asio::awaitable<bool> ConnectionReconciler::write_status(ObjectKey key, ConnectionState& state) {
     const auto object = newest(key, state);
     if (!object)
         co_return false;
-    co_return co_await writer_.write(object, state.schedule, state.status);
-}
-
-void ConnectionReconciler::status_delivered(const api::OmniConnection& object) {
-    const auto known = states_.find(object.meta.key);
-    if (known == states_.end() || known->second->uid != object.meta.uid)
-        return;
-    if (services_.settings.dry_run)
-        hooks_.requeue(object.meta.key); // see follow()
-    else
-        writer_.delivered(object, known->second->schedule);
-}
-
-asio::awaitable<bool> ConnectionReconciler::record_rest(rt::Duration limit) {
-    const auto now = services_.runtime.now();
-    std::vector<ObjectKey> later;
-    std::vector<ObjectKey> first; // taken from the end: what was cut goes first
-    for (const auto& [key, held] : states_) {
-        ConnectionState& state = *held;
-        const auto object = newest(key, state);
-        if (!object)
-            continue;
-        const bool cut = !state.in_flight.empty();
-        if (cut)
-            note_cut(state, *object, now, services_.runtime.wall_now());
-        if (state.schedule.due(fingerprints_of(state.status), now))
-            (cut ? first : later).push_back(key);
-    }
-    later.insert(later.end(), first.begin(), first.end());
-    bool all_written = true;
-    rt::TaskGroup writers(services_.runtime);
-    for (int i = 0; i < recorders; ++i)
-        writers.spawn(record_one_by_one(later, now + limit, all_written));
-    co_await writers.join();
-    co_return all_written;
-}
-
-asio::awaitable<void> ConnectionReconciler::record_one_by_one(std::vector<ObjectKey>& keys,
-                                                              rt::TimePoint deadline,
-                                                              bool& all_written) {
-    while (!keys.empty()) {
-        const ObjectKey key = keys.back();
-        keys.pop_back();
-        const auto held = states_.at(key);
-        ConnectionState& state = *held;
-        const auto left = deadline - services_.runtime.now();
-        const auto object = newest(key, state);
-        if (left <= rt::Duration::zero()) {
-            all_written = false;
-            co_return;
+    const api::OmniConnection::Status status = state.status; // which may change meanwhile
+    state.vouched.writing(status);
+    const auto written = co_await writer_.write(object, state.schedule, status);
+    if (written == Written::later)
+        co_return false;
+    if (state.vouched.written(status))
+        if (const auto still = newest(key, state)) {
+            claims_.update(*still, state);
+            claims_.wake_rivals(key);
         }
-        if (!object)
-            continue;
-        auto done = co_await writer_.write_now(object, state.schedule, state.status, left);
-        const bool gone = !done && (done.error().kind == ErrorClass::not_found ||
-                                    done.error().kind == ErrorClass::conflict);
-        if (done || gone)
-            continue;
-        all_written = false;
-        log::warn("status not written before the end",
-                  {{"object", key.str()}, {"error", done.error().message}});
-    }
+    co_return written == Written::now;
+}
+
+asio::awaitable<void> ConnectionReconciler::record_now(ObjectKey key, ConnectionState& state) {
+    const auto object = newest(key, state);
+    if (!object)
+        co_return;
+    describe_fields(*object, state, state.status);
+    co_await write_status(key, state);
 }
 
 } // namespace oco::reconcile

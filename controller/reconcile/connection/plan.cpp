@@ -15,54 +15,7 @@ FieldSet without(const FieldSet& fields, const FieldSet& removed) {
     return out;
 }
 
-std::string_view name_in_status(Field field) {
-    switch (field) {
-    case Field::credential:
-        return "credential";
-    case Field::base_role:
-        return "baseRole";
-    case Field::environment_user_attribute:
-        return "environmentUserAttribute";
-    }
-    return {};
-}
-
 } // namespace
-
-void keep_applicable(api::Applied& applied, const api::Target& target, const FieldSet& held) {
-    if (applied.target != target)
-        applied = {.target = target};
-    for (const Field field :
-         {Field::credential, Field::base_role, Field::environment_user_attribute})
-        if (!held.contains(field))
-            forget_applied(applied, field);
-}
-
-bool holds(const api::Applied& applied, Field field) {
-    switch (field) {
-    case Field::credential:
-        return applied.credential.has_value();
-    case Field::base_role:
-        return applied.base_role.has_value();
-    case Field::environment_user_attribute:
-        return applied.environment_user_attribute.has_value();
-    }
-    return false;
-}
-
-void forget_applied(api::Applied& applied, Field field) {
-    switch (field) {
-    case Field::credential:
-        applied.credential.reset();
-        break;
-    case Field::base_role:
-        applied.base_role.reset();
-        break;
-    case Field::environment_user_attribute:
-        applied.environment_user_attribute.reset();
-        break;
-    }
-}
 
 std::string combined_digest(const Digests& digests, const FieldSet& fields) {
     std::string all;
@@ -71,10 +24,24 @@ std::string combined_digest(const Digests& digests, const FieldSet& fields) {
     return fingerprint(all);
 }
 
+FieldSet subset_with_digest(const FieldSet& fields, const Digests& digests,
+                            const std::string& combined) {
+    const std::vector<Field> all(fields.begin(), fields.end());
+    for (unsigned mask = 1; mask < (1U << all.size()); ++mask) {
+        FieldSet subset;
+        for (std::size_t i = 0; i < all.size(); ++i)
+            if ((mask & (1U << i)) != 0)
+                subset.insert(all[i]);
+        if (combined_digest(digests, subset) == combined)
+            return subset;
+    }
+    return {};
+}
+
 std::string describe_push(const FieldSet& fields, const api::Target& target) {
     std::string names;
     for (const Field field : fields)
-        names.append(names.empty() ? "" : ", ").append(name_in_status(field));
+        names.append(names.empty() ? "" : ", ").append(api::name_in_status(field));
     return "would send " + names + " to connection " + target.connection_id + " at " + target.host;
 }
 

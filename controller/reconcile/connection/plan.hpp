@@ -2,29 +2,19 @@
 // has refused.
 #pragma once
 
-#include "api/omni_connection.hpp"
-#include "omni/types.hpp"
+#include "reconcile/connection/digests.hpp"
 
-#include <map>
 #include <set>
 #include <string>
 
 namespace oco::reconcile {
 
-using FieldSet = std::set<omni::Field>;
-// Digest of the wanted value of each field, under the operator's digest key.
-using Digests = std::map<omni::Field, std::string>;
-
-// Makes `applied` fit the object: another target makes all of it void, and a field that is not
-// managed (any more), or not held, loses its entry.
-void keep_applicable(api::Applied& applied, const api::Target& target, const FieldSet& held);
-
-[[nodiscard]] bool holds(const api::Applied& applied, omni::Field field);
-// What Omni holds of the field is not known.
-void forget_applied(api::Applied& applied, omni::Field field);
-
 // The identity of a set of values: what `status.rejected.digest` holds.
 std::string combined_digest(const Digests& digests, const FieldSet& fields);
+
+// The fields, among these, whose values together have that digest; empty: none have.
+FieldSet subset_with_digest(const FieldSet& fields, const Digests& digests,
+                            const std::string& combined);
 
 // "would send credential, baseRole to connection ID at HOST": for people, with the fields as the
 // status names them.

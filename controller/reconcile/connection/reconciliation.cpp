@@ -1,9 +1,9 @@
-// A Reconciliation's course: who may send where, and whether now.
 #include "reconcile/connection/reconciliation.hpp"
 
-#include "base/digest.hpp"
+#include "base/mutation.hpp"
+#include "reconcile/connection/answer_table.hpp"
+#include "reconcile/connection/locate.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace oco::reconcile {
@@ -11,314 +11,322 @@ namespace {
 
 using omni::Field;
 
-// Rights are given in Omni, and nothing tells of it.
-constexpr rt::Duration forbidden_probe_interval = std::chrono::minutes(10);
-// What stands in the way of a repush that is due wakes by itself; time alone does not.
-constexpr rt::Duration overdue_repush_interval = std::chrono::minutes(1);
+// An attempt that is unanswered for longer is reported in the status.
+constexpr rt::Duration silent_for = std::chrono::seconds(1);
+// What changes all the time does not keep a worker for ever: the key comes again.
+constexpr int most_looks = 32;
+// Whose turn to decrypt a key comes is woken; unless too many wait for that.
+constexpr rt::Duration ask_again_after = std::chrono::seconds(10);
+
+Result<omni::PreparedCredential> prepare(omni::CredentialKind kind, const SecretBytes& raw,
+                                         const SecretBytes* passphrase) {
+    switch (kind) {
+    case omni::CredentialKind::password:
+        return omni::prepare_password(raw);
+    case omni::CredentialKind::bigquery_service_account:
+        return omni::prepare_service_account(raw);
+    case omni::CredentialKind::snowflake_private_key:
+        return omni::prepare_private_key(raw, passphrase);
+    }
+    return make_error(ErrorClass::invalid, "unknown kind of credential");
+}
+
+// The target's place among PATCHes under way: left when it goes, which wakes those who wait for it.
+class UnderWay {
+  public:
+    UnderWay(Targets& targets, Target target, std::function<void(const ObjectKey&)> wake)
+        : targets_(targets), target_(std::move(target)), wake_(std::move(wake)) {}
+
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+
+    ~UnderWay() {
+        for (const auto& waiting : targets_.leave(target_))
+            wake_(waiting);
+    }
+
+  private:
+    Targets& targets_;
+    const Target target_;
+    const std::function<void(const ObjectKey&)> wake_;
+};
 
 } // namespace
 
-Reconciliation::Reconciliation(ConnectionReconciler& owner, Object object,
+Reconciliation::Reconciliation(ConnectionReconciler& owner, const ObjectKey& key,
                                std::shared_ptr<ConnectionState> state)
-    : owner_(owner), services_(owner.services_), object_(std::move(object)),
-      held_memory_(std::move(state)), status_(state_.status) {}
+    : owner_(owner), services_(owner.services_), key_(key), held_state_(std::move(state)) {}
+
+rt::TimePoint Reconciliation::now() const {
+    return services_.runtime.now();
+}
+
+TargetState& Reconciliation::fields() const {
+    return owner_.targets_.at(state_.target);
+}
 
 asio::awaitable<Outcome> Reconciliation::run() {
-    if (state_.generation != object_->meta.generation) {
-        state_.lookup_since.reset();
-        state_.drift.begin_again();
+    for (int looks = 0; looks < most_looks; ++looks) {
+        if (auto nowhere = look())
+            co_return *nowhere;
+        Decision decision = decide(seen_, services_.digest_key, state_, fields());
+        if (decision.list)
+            request_list(*decision.list);
+        for (const auto& found : decision.drift)
+            report_drift(found);
+        if (auto* end = std::get_if<Finish>(&decision.action))
+            co_return std::move(end->outcome);
+        if (auto* read = std::get_if<ReadSecret>(&decision.action))
+            co_await read_secret(std::move(*read));
+        else if (std::holds_alternative<PrepareCredential>(decision.action)) {
+            if (auto wait = prepare_credential())
+                co_return *wait;
+        } else if (auto end = co_await send(std::move(decision)))
+            co_return *end;
     }
-    if (auto end = find_instance())
-        co_return *end;
-    note_request();
-    if (auto end = find_target())
-        co_return *end;
-    find_holdings();
-    state_.refusals.at_generation(object_->meta.generation);
-    keep_applicable(status_.applied, target_, held_);
-    if (held_.contains(Field::credential)) {
-        co_await examine_credential();
-        if (overtaken())
-            co_return begin_again();
-    }
-    examine_settings();
-    judge_drift();
-    recall_rejection();
-    if (!pending_.empty() && !state_.pending_since)
-        state_.pending_since = services_.runtime.now();
-    if (auto end = check_suspension())
-        co_return *end;
-    if (!instance_state_->usable)
-        co_return instance_not_ready();
-    if (auto end = check_listing())
-        co_return *end;
-    check_dialect();
-    if (pending_.contains(Field::credential)) {
-        co_await prepare_credential();
-        if (overtaken())
-            co_return begin_again();
-    }
-    const Choice choice = choose(pending_, digests_, state_.refusals);
-    choice_ = choice.send;
-    if (!choice.blocked.empty())
-        problems_.push_back(outcome(reason::rejected, state_.refusal_message));
-    if (choice_.empty())
-        co_return conclude();
-    if (services_.settings.dry_run)
-        co_return report_dry_run();
-    if (auto end = check_patience())
-        co_return *end;
-    co_return co_await push();
+    Outcome again = transient("the object keeps changing; reconciling again");
+    again.requeue_at = now();
+    co_return again;
 }
 
-// A reconcile request that was not seen before includes a drift check.
-void Reconciliation::note_request() {
-    const std::string& token = object_->reconcile_requested_at;
-    if (std::exchange(state_.request_seen, token) == token || token.empty() ||
-        token == status_.last_handled_reconcile_at)
+// --- look ------------------------------------------------------------------------------------
+
+// Takes all anew that an await may have changed. An outcome: there is nowhere to send anything.
+std::optional<Outcome> Reconciliation::look() {
+    auto object = owner_.newest(key_, state_);
+    if (!object)
+        return transient("the object is gone");
+    seen_ = owner_.observe(std::move(object));
+    if (auto list = follow_spec(seen_, state_))
+        request_list(*list);
+    Place place = locate(seen_, state_);
+    if (place.list)
+        request_list(*place.list);
+    settle_claims(place.target);
+    if (seen_.object->meta.deleting)
+        return outcome(reason::progressing,
+                       "the object is being deleted; nothing is sent for it any more");
+    if (place.outcome)
+        return place.outcome;
+    seen_.under_way = owner_.targets_.under_way(state_.target);
+    if (seen_.under_way)
+        owner_.targets_.wait_for(state_.target, key_);
+    seen_.pace = owner_.targets_.pace.next(state_.target);
+    if (reading_ && !reading_->spent && reading_->has_value && seen_.object->credential)
+        reading_->digest =
+            credential_digest(services_.digest_key, state_.uid, state_.target,
+                              seen_.object->credential->kind, values_.at(reading_->secret_key));
+    seen_.reading = reading_;
+    return std::nullopt;
+}
+
+// What it applied where it has no claim (any more) is void.
+void Reconciliation::settle_claims(const Target& named) {
+    if (!named.empty() && named != state_.target) {
+        if (!state_.target.empty())
+            fields().release_all_but({}, state_.uid);
+        state_.turn_to(named);
+    }
+    owner_.claims_.update(*seen_.object, state_);
+    seen_.holders = owner_.claims_.holders(*seen_.object, state_, state_.target);
+    if (state_.target.empty())
         return;
-    state_.requested_at = services_.runtime.now();
-    state_.lookup_since.reset();
-    state_.drift.begin_again();
-    request_list(*state_.requested_at, work::RequestClass::lookup);
+    fields().release_all_but(seen_.held(), state_.uid);
+    for (const Field field : state_.suspicion.fields)
+        fields()[field].suspect_until(state_.suspicion.until);
 }
 
-Reconciliation::Step Reconciliation::check_suspension() {
-    if (!object_->suspend && !instance_->suspend)
-        return std::nullopt;
-    if (pending_.empty())
-        return conclude();
-    Outcome suspended = outcome(
-        reason::suspended, object_->suspend ? "spec.suspend is true, and changes wait to be sent"
-                                            : "the OmniInstance is suspended, and changes wait");
-    suspended.readiness = Readiness::stalled;
-    return suspended;
+// --- act -------------------------------------------------------------------------------------
+
+void Reconciliation::request_list(const ListRequest& request) const {
+    owner_.instances_.request_list(seen_.object->instance, request);
 }
 
-bool Reconciliation::find_instance_state() {
-    instance_state_ = owner_.instances_.view(object_->instance);
-    return instance_state_ && instance_state_->uid == instance_->meta.uid &&
-           instance_state_->generation == instance_->meta.generation;
+void Reconciliation::report_drift(const DriftFound& found) const {
+    services_.metrics.drift_detected(omni::name(found.field));
+    if (!found.given_up)
+        return;
+    const std::string what =
+        found.field == Field::base_role ? "base role" : "environment user attribute";
+    owner_.writer_.record(seen_.object->meta, kube::EventType::warning, "DriftCorrected", "Drift",
+                          "the " + what + " was corrected " +
+                              std::to_string(Drift::most_corrections) +
+                              " times, but Omni keeps returning another value; it is not corrected "
+                              "again until the spec changes or a reconcile is requested");
 }
 
-// While the attempt waited, what it goes by may have changed: the object, its instance (whose state
-// may be gone), or who holds a field. Then the queue holds its key again.
-bool Reconciliation::overtaken() {
-    const auto same = [](const auto& before, const auto& now) {
-        return now && now->meta.uid == before->meta.uid &&
-               now->meta.generation == before->meta.generation;
-    };
-    return !same(object_, owner_.caches_.connections.get(object_->meta.key)) ||
-           !same(instance_, owner_.caches_.instances.get(object_->instance)) ||
-           !find_instance_state() || std::ranges::any_of(held_, [&](Field field) {
-               return owner_.caches_.ownership.holder(target_, field) != object_->meta.key;
-           });
-}
-
-Outcome Reconciliation::begin_again() const {
-    Outcome again = transient("the object changed meanwhile; looking again");
-    again.requeue_at = services_.runtime.now();
-    return again;
-}
-
-// --- where -----------------------------------------------------------------------------------
-
-Reconciliation::Step Reconciliation::find_instance() {
-    const ObjectKey& key = object_->instance;
-    const bool foreign = key.ns != object_->meta.key.ns;
-    if (!owner_.caches_.watches(key.ns, services_.settings))
-        return outcome(reason::namespace_not_allowed,
-                       "namespace " + key.ns +
-                           " of the OmniInstance is not watched by this operator (--namespace)");
-    instance_ = owner_.caches_.instances.get(key);
-    const bool allowed =
-        instance_ && namespace_allowed(owner_.caches_, *instance_, object_->meta.key.ns);
-    const kube::Watcher* watcher = owner_.caches_.namespace_watcher;
-    if (foreign && !allowed && instance_ && instance_->allowed_from == "Selector" &&
-        watcher != nullptr && !watcher->synced() && !watcher->trouble().empty())
-        return outcome(reason::namespace_not_allowed,
-                       "whether an OmniInstance allows this namespace is not known: " +
-                           watcher->trouble());
-    if (foreign && !allowed) // absent and not allowed read alike
-        return outcome(reason::namespace_not_allowed,
-                       "there is no OmniInstance " + key.str() + " that allows namespace " +
-                           object_->meta.key.ns + " (spec.allowedNamespaces)");
-    if (!instance_)
-        return outcome(reason::instance_not_found, "OmniInstance " + key.str() +
-                                                       " does not exist; create it, or correct "
-                                                       "spec.instanceRef");
-    if (!find_instance_state()) {
-        return transient("the OmniInstance is being looked at");
+asio::awaitable<void> Reconciliation::read_secret(ReadSecret what) {
+    std::vector<std::string> wanted{what.key};
+    if (!what.passphrase_key.empty())
+        wanted.push_back(what.passphrase_key);
+    credential_.reset();
+    values_.clear();
+    const bool known = owner_.caches_.secrets.get(what.secret) != nullptr;
+    auto read = co_await kube::read_secret(services_.kube, what.secret, std::move(wanted),
+                                           what.not_older_than);
+    const auto watched = owner_.caches_.secrets.get(what.secret);
+    Reading reading{.secret = what.secret,
+                    .secret_key = what.key,
+                    .passphrase_key = what.passphrase_key,
+                    .kind = what.kind,
+                    .watched = watched ? watched->meta.resource_version : std::string()};
+    if (!read) {
+        reading.error = read.error();
+        reading_ = std::move(reading);
+        co_return;
     }
-    return std::nullopt;
-}
-
-// The instance's shape and message; a refused key and a spent budget keep their own reason.
-Outcome Reconciliation::instance_not_ready() const {
-    const Outcome& theirs = instance_state_->outcome;
-    if (theirs.reason == reason::unauthorized || theirs.reason == reason::rate_limited)
-        return outcome(theirs.reason, theirs.message);
-    Outcome copy =
-        outcome(reason::instance_not_ready, "OmniInstance " + instance_->meta.key.str() + " is " +
-                                                theirs.reason + ": " + theirs.message);
-    copy.readiness =
-        theirs.readiness == Readiness::ready ? Readiness::progressing : theirs.readiness;
-    copy.transient = theirs.reason == reason::progressing;
-    return copy;
-}
-
-Reconciliation::Step Reconciliation::find_target() {
-    auto url = parse_base_url(instance_->base_url);
-    if (!url)
-        return outcome(reason::host_not_allowed, url.error().message);
-    const std::string host = url->label();
-    if (!object_->connection_id.empty()) {
-        status_.connection_id = object_->connection_id;
-    } else {
-        const std::string pin = object_->instance.str() + " " + object_->connection_name;
-        // After a restart the status's id is for the spec that it observed.
-        if (state_.pinned.empty() && state_.generation == object_->meta.generation)
-            state_.pinned = pin;
-        if (status_.applied.target.host != host || state_.pinned != pin ||
-            status_.connection_id.empty())
-            if (auto end = resolve_name())
-                return end;
-        state_.pinned = pin;
-    }
-    const std::string& id = status_.connection_id;
-    target_ = {.host = host, .connection_id = id};
-    if (instance_->allowed_connections && !instance_->allowed_connections->contains(id))
-        return outcome(reason::connection_not_allowed,
-                       "OmniInstance " + instance_->meta.key.str() +
-                           " does not allow this connection (spec.allowedConnections)");
-    if (status_.applied.target != target_) {
-        status_.dialect.clear();
-        status_.rejected.reset();
-        state_.unknown.clear();
-        state_.in_doubt.clear();
-        state_.settling.clear();
-        state_.drift = {};
-        state_.refusals = {};
-        state_.not_found_at.reset();
-        state_.key_refused_at.reset();
-        status_.applied = {.target = target_};
-    }
-    owner_.adopt_orphans(target_, state_);
-    return std::nullopt;
-}
-
-void Reconciliation::find_holdings() {
-    owner_.hooks_.claim(*object_, target_); // a name may have been resolved just now
-    for (const Field field : managed_fields(*object_)) {
-        const auto holder = owner_.caches_.ownership.holder(target_, field);
-        if (!holder || *holder == object_->meta.key) {
-            held_.insert(field);
-            continue;
+    owner_.unseen_.note_read(what.secret, read->meta.resource_version, reading.watched);
+    if (!known) {
+        owner_.hooks_.secret_seen(read->meta);
+        if (owner_.caches_.secrets.get(what.secret)) { // it has not been deleted meanwhile
+            if (!watched)
+                owner_.unseen_.note_in_view(what.secret);
+            reading.watched = read->meta.resource_version;
         }
-        const std::string other = holder->ns == object_->meta.key.ns
-                                      ? "OmniConnection " + holder->name
-                                      : "an older OmniConnection of another namespace";
-        problems_.push_back(outcome(reason::connection_conflict,
-                                    other + " manages " + std::string(omni::name(field)) +
-                                        " of the same connection; delete one of the two, or take "
-                                        "the field out of one"));
     }
+    reading.meta = std::move(read->meta);
+    reading.type = std::move(read->type);
+    reading.rotation_id = std::move(read->rotation_id);
+    values_ = std::move(read->values);
+    reading.has_value = values_.contains(what.key);
+    reading.has_passphrase = values_.contains(what.passphrase_key);
+    reading_ = std::move(reading);
 }
 
-// --- whether now -----------------------------------------------------------------------------
-
-std::string Reconciliation::retry_key() const {
-    std::string text = std::to_string(object_->meta.generation) + object_->reconcile_requested_at +
-                       object_->force_requested_at + instance_state_->client_identity;
-    for (const auto& [field, digest] : digests_)
-        text += digest;
-    return fingerprint(text, 16);
+// An outcome: it takes a while, and the key comes again.
+std::optional<Outcome> Reconciliation::prepare_credential() {
+    const auto kind = seen_.object->credential->kind;
+    const SecretBytes& raw = values_.at(reading_->secret_key);
+    const SecretBytes* phrase =
+        reading_->has_passphrase ? &values_.at(reading_->passphrase_key) : nullptr;
+    const bool slow = kind == omni::CredentialKind::snowflake_private_key && phrase != nullptr &&
+                      omni::needs_key_derivation(raw);
+    std::optional<Result<omni::PreparedCredential>> prepared;
+    if (slow)
+        prepared = owner_.derivations_.get(key_, raw, *phrase);
+    else
+        prepared = prepare(kind, raw, phrase);
+    if (!prepared) {
+        Outcome wait = transient("the private key is being decrypted, or waits for its turn");
+        wait.requeue_at = now() + ask_again_after;
+        return wait;
+    }
+    Preparation result;
+    if (*prepared) {
+        result.ends_in_newline = (*prepared)->ends_in_newline;
+        credential_ = std::move(**prepared);
+    } else {
+        result.error = prepared->error().message;
+    }
+    reading_->prepared = std::move(result);
+    return std::nullopt;
 }
 
-Reconciliation::Step Reconciliation::check_patience() {
-    const auto now = services_.runtime.now();
-    const std::string signature = retry_key();
-    const bool unchanged = state_.retry_key.empty() || state_.retry_key == signature;
-    state_.retry_key = signature;
-    if (!unchanged) {
-        state_.failures = 0;
-        state_.next_attempt.reset();
-        state_.key_refused_at.reset();
+omni::Update Reconciliation::make_update(const FieldSet& sent) const {
+    omni::Update update;
+    if (sent.contains(Field::credential)) {
+        SecretBytes value = credential_->value.clone();
+        if (seen_.object->credential->kind == omni::CredentialKind::snowflake_private_key)
+            update.private_key = std::move(value);
+        else
+            update.password = std::move(value);
     }
-    if (state_.key_refused_at) {
-        if (!(instance_state_->accepted_at >= state_.key_refused_at))
-            return transient("Omni refused; the key is being checked");
-        state_.failure = outcome(reason::forbidden,
-                                 "the key is good, but may not change this connection; give it "
-                                 "Connection Admin there. " +
-                                     state_.key_refused_message);
-        state_.next_attempt = *state_.key_refused_at + forbidden_probe_interval;
-        state_.key_refused_at.reset();
-    }
-    // While the breaker is open, the one that tries next is the one the scheduler picks.
-    const bool probes = instance_state_->client->account->scheduler.breaker_open() &&
-                        readiness_of(state_.failure.reason) == Readiness::failing;
-    if (!state_.next_attempt || now >= *state_.next_attempt || probes)
-        return std::nullopt;
-    Outcome waiting =
-        state_.failure.reason.empty()
-            ? outcome(reason::progressing, "an attempt failed before; waiting to retry")
-            : state_.failure;
-    waiting.requeue_at = state_.next_attempt;
-    return waiting;
+    if (sent.contains(Field::base_role))
+        update.base_role = seen_.object->base_role;
+    if (sent.contains(Field::environment_user_attribute))
+        update.environment_user_attribute = seen_.object->environment_user_attribute;
+    return update;
 }
 
-Outcome Reconciliation::conclude() {
-    Outcome result = problems_.empty()
-                         ? in_step()
-                         // What a person must change is told before what heals by itself.
-                         : *std::ranges::max_element(problems_, {}, [](const Outcome& problem) {
-                               return static_cast<int>(problem.readiness);
-                           });
-    const auto look_again = [&](std::optional<rt::TimePoint> when) {
-        if (when)
-            result.requeue_at = std::min(result.requeue_at.value_or(*when), *when);
+// An outcome: it could not be sent now.
+asio::awaitable<std::optional<Outcome>> Reconciliation::send(Decision decision) {
+    const Send what = std::get<Send>(decision.action);
+    Parcel parcel{.key = key_,
+                  .meta = seen_.object->meta,
+                  .instance = seen_.instance->meta.key,
+                  .target = state_.target,
+                  .send = what,
+                  .digest = combined_digest(decision.digests, what.fields),
+                  .client = seen_.view->client};
+    if (auto wait = owner_.sender_->admit(parcel, now())) {
+        waits_at_ = std::move(parcel.waits_at);
+        if (!decision.problem || decision.problem->readiness <= wait->readiness)
+            co_return wait;
+        decision.problem->requeue_at = wait->requeue_at;
+        co_return decision.problem;
+    }
+    state_.retry.attempted = true;
+    owner_.targets_.enter(parcel.target);
+    const UnderWay under_way(owner_.targets_, parcel.target, owner_.hooks_.requeue);
+    for (const Field field : what.fields)
+        fields()[field].begin_sending(state_.uid, decision.digests.at(field));
+    if (mutated("applied-before-push")) {
+        note_accepted(decision, what.fields);
+        co_await owner_.record_now(key_, state_);
+        for (const Field field : what.fields)
+            fields()[field].begin_sending(state_.uid, decision.digests.at(field));
+    }
+    owner_.targets_.pace.pushed(parcel.target, now());
+    auto answer = co_await deliver(parcel, make_update(what.fields));
+    if (reading_ && what.fields.contains(Field::credential)) {
+        reading_->spent = true;
+        values_.clear();
+        credential_.reset();
+    }
+    std::optional<Error> failure;
+    if (!answer)
+        failure = answer.error();
+    if (failure && failure->http_status == 0 && mutated("unknown-counts-as-applied"))
+        failure.reset();
+    parcel.request->over(failure);
+    for (const Field field : what.fields)
+        services_.metrics.push(parcel.instance.str(), omni::name(field),
+                               failure ? meaning_of(*failure).result : "success");
+    if (failure) {
+        note_failed(decision, what.fields, *failure);
+    } else {
+        note_accepted(decision, what.fields);
+        owner_.instances_.omni_answers(*parcel.client->account);
+    }
+    co_return std::nullopt;
+}
+
+// Runs the PATCH beside a clock: after a second without an answer the status says so.
+asio::awaitable<Result<void>> Reconciliation::deliver(Parcel& parcel, omni::Update update) {
+    struct Shared {
+        explicit Shared(rt::Runtime& runtime) : done(runtime) {}
+
+        rt::Event done;
+        std::optional<Result<void>> result;
     };
-    for (const auto& [field, settling] : state_.settling)
-        look_again(settling.due);
-    if (!object_->suspend && !instance_->suspend)
-        look_again(next_drift_check());
-    look_again(next_repush());
-    return result;
+
+    const auto shared = std::make_shared<Shared>(services_.runtime);
+    constexpr auto run_patch = [](std::shared_ptr<Shared> out, Sender& sender,
+                                  std::shared_ptr<AccountClient> with, std::string id,
+                                  omni::Update what) -> asio::awaitable<void> {
+        out->result = co_await sender.deliver(std::move(with), std::move(id), std::move(what));
+        out->done.notify();
+    };
+    owner_.tasks_.spawn(run_patch(shared, *owner_.sender_, parcel.client,
+                                  parcel.target.connection_id, std::move(update)));
+    co_await shared->done.wait_until(services_.runtime, now() + silent_for);
+    if (!shared->result) {
+        for (const Field field : parcel.send.fields)
+            fields()[field].note_silence();
+        co_await report_silence();
+    }
+    while (!shared->result)
+        co_await shared->done.wait();
+    co_return *shared->result;
 }
 
-void Reconciliation::nothing_waits() {
-    state_.pending_since.reset();
-    state_.told.clear();
-    state_.failures = 0;
-    state_.next_attempt.reset();
-}
-
-Outcome Reconciliation::in_step() {
-    nothing_waits();
-    if (!state_.settling.empty())
-        return outcome(reason::progressing, "sent; it is sent once more, since an earlier attempt "
-                                            "went unanswered and may still arrive");
-    if (object_->suspend)
-        return outcome(reason::suspended, "spec.suspend is true; nothing waits to be sent");
-    if (auto end = check_request())
-        return *end;
-    return outcome(reason::synced,
-                   state_.drift.given_up()
-                       ? "Omni accepted what the spec and the Secret say, but tells another value "
-                         "of a setting each time it was set right; it is left alone"
-                       : "Omni holds what the spec and the Secret say");
-}
-
-std::optional<rt::TimePoint> Reconciliation::next_repush() const {
-    if (!object_->credential || object_->credential->repush_interval.count() == 0 ||
-        !status_.applied.credential)
-        return std::nullopt;
-    const auto wall_now = services_.runtime.wall_now();
-    const auto pushed = parse_rfc3339(status_.applied.credential->pushed_at);
-    const auto due = pushed.value_or(wall_now) + object_->credential->repush_interval;
-    const rt::Duration left = due - wall_now;
-    return services_.runtime.now() + (left > rt::Duration::zero() ? left : overdue_repush_interval);
+asio::awaitable<void> Reconciliation::report_silence() {
+    state_.outcome = outcome(reason::progressing, "sent; waiting for Omni's response");
+    state_.status.observed_generation = seen_.object->meta.generation;
+    kube::set_conditions(state_.status.conditions,
+                         conditions_of(state_.outcome, seen_.object->meta.generation),
+                         services_.runtime.wall_now());
+    co_await owner_.record_now(key_, state_);
 }
 
 } // namespace oco::reconcile

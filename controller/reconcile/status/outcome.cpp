@@ -1,6 +1,8 @@
 #include "reconcile/status/outcome.hpp"
 
 #include "base/text.hpp"
+#include "kube/secret.hpp"
+#include "reconcile/cluster/digest_key.hpp"
 
 #include <algorithm>
 #include <array>
@@ -69,21 +71,33 @@ Outcome secret_outcome(const Error& error, const kube::ObjectKey& secret) {
     switch (error.kind) {
     case ErrorClass::not_found:
         return outcome(reason::secret_not_found,
-                       "Secret " + secret.str() + " does not exist; create it, and it is used");
+                       "Secret " + secret.str() +
+                           " does not exist; create it, or correct the name");
     case ErrorClass::forbidden:
-    case ErrorClass::unauthorized:
         return outcome(reason::secret_access_denied,
                        "the operator may not read Secret " + secret.str() +
-                           "; give its service account `get` on secrets there");
+                           "; grant its service account `get` on secrets in that namespace");
     default:
         return outcome(reason::progressing,
                        "Secret " + secret.str() + " could not be read: " + error.message);
     }
 }
 
+std::optional<Outcome> refuse_secret(const kube::ObjectKey& secret, const std::string& type,
+                                     const std::string& operator_namespace,
+                                     std::string_view wanted) {
+    const bool own = secret.ns == operator_namespace && secret.name == digest_key_secret;
+    if (!own && !kube::is_cluster_secret(type))
+        return std::nullopt;
+    return outcome(
+        reason::invalid_credential,
+        "Secret " + secret.str() + (own ? " is the operator's own" : " has type " + type) +
+            ", which is never sent; name a Secret that holds the " + std::string(wanted));
+}
+
 Outcome missing_key_outcome(const kube::ObjectKey& secret, const std::string& key) {
     return outcome(reason::secret_key_not_found, "Secret " + secret.str() + " has no key \"" + key +
-                                                     "\"; add it, or name another");
+                                                     "\"; add the key, or name another one");
 }
 
 } // namespace oco::reconcile

@@ -1,4 +1,4 @@
-// How a reconcile ended, and the conditions that say so.
+// The result of a reconcile, and its conditions.
 #pragma once
 
 #include "kube/object.hpp"
@@ -14,8 +14,8 @@ namespace oco::reconcile {
 enum class Readiness {
     ready,       // Ready=True
     progressing, // Ready=Unknown, Reconciling
-    failing,     // Ready=False, Reconciling: heals without a person
-    stalled,     // Ready=False, Stalled: a person must change something
+    failing,     // Ready=False, Reconciling: recovers by itself
+    stalled,     // Ready=False, Stalled: somebody must change something
 };
 
 // The reasons of `Ready`.
@@ -46,18 +46,18 @@ inline constexpr std::string_view rejected = "Rejected";
 inline constexpr std::string_view dry_run = "DryRun";
 } // namespace reason
 
-// The shape that a reason has; `suspended` is stalled only with something pending, which the
-// caller says by using suspended_outcome().
+// The readiness of a reason; `suspended` is stalled only if something is pending, which the caller
+// sets.
 Readiness readiness_of(std::string_view reason);
 
 struct Outcome {
     Readiness readiness = Readiness::progressing;
     std::string reason;
     std::string message;
-    std::optional<rt::TimePoint> requeue_at = std::nullopt; // look again then, whatever happens
-    // When it will probably go on, for people, where that is not `again`.
+    std::optional<rt::TimePoint> requeue_at = std::nullopt; // reconcile again then in any case
+    // When it will probably continue, for the status, if that differs from `requeue_at`.
     std::optional<rt::TimePoint> expected = std::nullopt;
-    // A wait that is usually over in a moment: the status tells of it only when it lasts.
+    // A wait that is usually over in a moment: the status shows it only if it lasts.
     bool transient = false;
 };
 
@@ -70,6 +70,11 @@ std::vector<kube::Condition> conditions_of(const Outcome& outcome, std::int64_t 
 
 // The error that a read of a Secret ended with, as an Outcome.
 Outcome secret_outcome(const Error& error, const kube::ObjectKey& secret);
+// One that is never sent, whoever names it: the cluster's or the operator's own. `wanted` is what
+// it should hold: "API key".
+std::optional<Outcome> refuse_secret(const kube::ObjectKey& secret, const std::string& type,
+                                     const std::string& operator_namespace,
+                                     std::string_view wanted);
 Outcome missing_key_outcome(const kube::ObjectKey& secret, const std::string& key);
 
 } // namespace oco::reconcile

@@ -1,6 +1,7 @@
 #include "reconcile/status/status_schedule.hpp"
 
 #include "base/digest.hpp"
+#include "rt/backoff.hpp"
 
 #include <algorithm>
 
@@ -9,6 +10,12 @@ namespace {
 
 // Short enough for a string without memory of its own.
 constexpr std::size_t print_characters = 15;
+
+// Values may be hundreds of kilobytes, and their fingerprint is known.
+void shorten_values(api::Applied& applied) {
+    if (auto& attribute = applied.environment_user_attribute)
+        attribute->value.default_values = {attribute->value.default_values.fingerprint()};
+}
 
 template<class Status>
 std::string print_all(Status status) {
@@ -26,9 +33,11 @@ std::string ready_of(const std::vector<kube::Condition>& conditions) {
 } // namespace
 
 StatusFingerprints fingerprints_of(const api::OmniConnection::Status& status) {
+    api::OmniConnection::Status shortened = status;
+    shorten_values(shortened.applied);
     // What follows the Secret without a push can wait: its version and its rotation's id.
     api::OmniConnection::Status accepted;
-    accepted.applied = status.applied;
+    accepted.applied = shortened.applied;
     accepted.unanswered = status.unanswered;
     if (auto& credential = accepted.applied.credential) {
         credential->secret_resource_version.clear();
@@ -36,7 +45,7 @@ StatusFingerprints fingerprints_of(const api::OmniConnection::Status& status) {
     }
     json::Writer writer;
     encode(writer, accepted);
-    return {.all = print_all(status),
+    return {.all = print_all(std::move(shortened)),
             .urgent = fingerprint(ready_of(status.conditions) + "\n" + std::string(writer.view()),
                                   print_characters)};
 }
@@ -52,6 +61,8 @@ std::optional<rt::TimePoint> StatusSchedule::due(const StatusFingerprints& wante
         return std::nullopt;
     if (retry_at_)
         return std::max(now, *retry_at_);
+    if (wanted.all == sent_.all && contests_ > 1)
+        return std::max(now, *contested_at_ + contest_pause());
     if (wanted.urgent != sent_.urgent || !written_at_)
         return now;
     return std::max(now, *written_at_ + pace);
@@ -86,8 +97,17 @@ std::optional<rt::TimePoint> StatusSchedule::review(const std::string& newest, r
     if (const auto over = echo_over(now); over > now)
         return over;
     suspected_ = false;
-    diverged_ |= newest != sent_.all;
+    if (newest == sent_.all)
+        return std::nullopt;
+    diverged_ = true;
+    const bool again = contested_at_ && now < *contested_at_ + 2 * contest_pause();
+    contests_ = again ? contests_ + 1 : 1;
+    contested_at_ = now;
     return std::nullopt;
+}
+
+rt::Duration StatusSchedule::contest_pause() const {
+    return rt::backoff_step({.first = 2 * echo, .longest = longest_contest_pause}, contests_);
 }
 
 } // namespace oco::reconcile

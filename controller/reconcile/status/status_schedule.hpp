@@ -1,4 +1,4 @@
-// What was written of one object's status, and when it may be written next. Pure: time comes in.
+// What was written to an object's status, and when it may be written next. Pure: time comes in.
 //
 // The status is kept as a fingerprint of its form on the wire, without the conditions that other
 // controllers own; so that 10,000 objects need no second copy of it.
@@ -28,6 +28,8 @@ class StatusSchedule {
     // The watch lags behind our own writes: until this long after one, what it delivers may be
     // older.
     static constexpr rt::Duration echo = std::chrono::seconds(2);
+    // Between two writes of the same, where somebody else keeps writing something else.
+    static constexpr rt::Duration longest_contest_pause = std::chrono::minutes(10);
 
     // The object as it was when it was first seen.
     void adopt(StatusFingerprints found) { sent_ = std::move(found); }
@@ -51,11 +53,16 @@ class StatusSchedule {
     // have edited it: review() is due then, once.
     std::optional<rt::TimePoint> delivered(const std::string& all, rt::TimePoint now);
     // With the print of the newest status: if it still is not ours, all is due to be written again.
-    // The time at which to come back, if it is too early.
+    // Returns when to come back, if it is too early.
     std::optional<rt::TimePoint> review(const std::string& newest, rt::TimePoint now);
+
+    // How often in a row it was not ours: somebody insists. What was edited once is written again
+    // at once; then the pauses grow, unless what we have to say is another thing.
+    [[nodiscard]] int contests() const { return contests_; }
 
   private:
     [[nodiscard]] rt::TimePoint echo_over(rt::TimePoint now) const;
+    [[nodiscard]] rt::Duration contest_pause() const;
 
     StatusFingerprints sent_;
     bool diverged_ = false;  // the API server has something else, or may have
@@ -63,6 +70,8 @@ class StatusSchedule {
     std::optional<rt::TimePoint> written_at_;
     std::optional<rt::TimePoint> retry_at_;
     int failures_ = 0;
+    int contests_ = 0;
+    std::optional<rt::TimePoint> contested_at_; // the last time
 };
 
 } // namespace oco::reconcile

@@ -3,7 +3,6 @@
 #include "base/log.hpp"
 #include "base/mutation.hpp"
 #include "rt/backoff.hpp"
-#include "rt/deadline.hpp"
 
 namespace oco::reconcile {
 namespace {
@@ -19,23 +18,23 @@ Announced announced_in(const std::vector<kube::Condition>& conditions) {
                             : Announced{.reason = ready->reason, .message = ready->message};
 }
 
-asio::awaitable<bool> StatusWriter::patch(kube::ObjectMeta meta, StatusSchedule& schedule,
-                                          StatusFingerprints fingerprints, std::string body) {
+asio::awaitable<Written> StatusWriter::patch(kube::ObjectMeta meta, StatusSchedule& schedule,
+                                             StatusFingerprints fingerprints, std::string body) {
     auto done = co_await patch_within(meta, schedule, std::move(fingerprints), std::move(body),
                                       kube::request_deadline);
     if (mutated("failed-status-forgotten"))
         schedule.written(services_.runtime.now());
     if (done || mutated("failed-status-forgotten"))
-        co_return true;
+        co_return Written::now;
     const auto retry_at = services_.runtime.now() +
                           rt::backoff(services_.runtime, write_backoff, schedule.failures() + 1);
     schedule.failed(retry_at);
     requeue_at_(meta.key, retry_at);
-    // Deleted, or made again: the watch will tell, and the key that comes again finds it so.
+    // Deleted, or created again: the watch will deliver that, and the queued key handles it.
     if (done.error().kind != ErrorClass::not_found && done.error().kind != ErrorClass::conflict)
         log::warn("status not written",
                   {{"kind", kind_}, {"object", meta.key.str()}, {"error", done.error().message}});
-    co_return false;
+    co_return Written::later;
 }
 
 asio::awaitable<Result<void>> StatusWriter::patch_within(kube::ObjectMeta meta,
@@ -43,13 +42,10 @@ asio::awaitable<Result<void>> StatusWriter::patch_within(kube::ObjectMeta meta,
                                                          StatusFingerprints fingerprints,
                                                          std::string body, rt::Duration limit) {
     schedule.begin(std::move(fingerprints)); // its echo may come before its answer
-    if (!services_.settings.dry_run) {
-        auto done = co_await rt::with_deadline(
-            services_.runtime, limit,
-            services_.kube.patch_status(resource_, meta, std::move(body)));
-        if (!done)
-            co_return done.error();
-    }
+    auto done =
+        co_await services_.statuses.patch(resource_, std::move(meta), std::move(body), limit);
+    if (!done)
+        co_return done.error();
     schedule.written(services_.runtime.now());
     co_return Result<void>();
 }
@@ -61,13 +57,29 @@ void StatusWriter::announce(const kube::ObjectMeta& meta, Announced& before, con
         return;
     if (now.reason == reason::dry_run) // reported where it arises, once for each set of values
         return;
-    log::write(now.readiness == Readiness::ready ? log::Level::info : log::Level::warn, kind_,
-               {{"object", meta.key.str()}, {"reason", now.reason}, {"message", now.message}});
-    if (last.reason == now.reason || services_.settings.dry_run)
-        return;
     const bool calm = now.readiness == Readiness::ready || now.readiness == Readiness::progressing;
+    log::write(calm ? log::Level::info : log::Level::warn, kind_,
+               {{"object", meta.key.str()}, {"reason", now.reason}, {"message", now.message}});
+    if (last.reason == now.reason ||
+        services_.statuses.authority() == StatusSink::Authority::theirs)
+        return;
     record(meta, calm ? kube::EventType::normal : kube::EventType::warning, now.reason, "Reconcile",
            now.message);
+}
+
+void StatusWriter::report_contest(const kube::ObjectMeta& meta, int contests,
+                                  const std::string& digest_key_id) {
+    services_.statuses.note_contest(services_.runtime.now());
+    if (contests > insisted)
+        return;
+    const bool install = !digest_key_id.empty() && digest_key_id != services_.digest_key.id;
+    const std::string note =
+        std::string(install ? "another operator, with another digest key,"
+                            : "somebody else, such as a second operator,") +
+        " keeps writing this status, which is written again with growing pauses: uninstall one of "
+        "the two, or give them different namespaces (--namespace)";
+    log::warn("status contested", {{"kind", kind_}, {"object", meta.key.str()}, {"note", note}});
+    record(meta, kube::EventType::warning, "StatusContested", "Reconcile", note);
 }
 
 void StatusWriter::record(const kube::ObjectMeta& meta, kube::EventType type,

@@ -1,5 +1,5 @@
-// Tells of one kind of objects: writes their status, records Events, and logs what changed. In a
-// dry run the statuses only seem to be written, and what changed is logged without an Event.
+// Reports on one kind of objects: writes their status, records Events, and logs what changed. In a
+// dry run no status is really written, and what changed is logged without an Event.
 #pragma once
 
 #include "reconcile/cluster/caches.hpp"
@@ -10,7 +10,7 @@
 
 namespace oco::reconcile {
 
-// What was last announced of an object.
+// What was last reported about an object.
 struct Announced {
     std::string reason;
     std::string message;
@@ -18,6 +18,13 @@ struct Announced {
 
 // By the conditions that a process before this one has written.
 Announced announced_in(const std::vector<kube::Condition>& conditions);
+
+// What became of a status that was to be written.
+enum class Written {
+    now,
+    unchanged, // the API server has it
+    later,     // it is not time, or it failed: the key comes again
+};
 
 class StatusWriter {
   public:
@@ -27,27 +34,32 @@ class StatusWriter {
         : services_(services), resource_(resource), kind_(std::move(kind)),
           requeue_at_(std::move(requeue_at)) {}
 
-    // Writes `status`, our part of it, if the schedule has it due; otherwise, and when it fails,
-    // the key comes again. True: written. `newest` is the object as last seen by the watch: the
+    // Writes `status`, our part of it, if it is due by the schedule; otherwise, and on failure, the
+    // key is queued again. `newest` is the object as last seen by the watch: the
     // conditions of others are taken from it, since a merge patch replaces them all. `schedule`
     // outlives the call.
     template<class Object>
-    asio::awaitable<bool> write(std::shared_ptr<const Object> newest, StatusSchedule& schedule,
-                                typename Object::Status status) {
+    asio::awaitable<Written> write(std::shared_ptr<const Object> newest, StatusSchedule& schedule,
+                                   typename Object::Status status) {
         const auto now = services_.runtime.now();
+        const int contests = schedule.contests();
         if (const auto later = schedule.review(fingerprints_of(newest->status).all, now))
             requeue_at_(newest->meta.key, *later);
+        if (schedule.contests() > contests && schedule.contests() >= insisted)
+            report_contest(newest->meta, schedule.contests(), digest_key_in(newest->status));
         StatusFingerprints fingerprints = fingerprints_of(status);
         const auto due = schedule.due(fingerprints, now);
         if (due && *due > now)
             requeue_at_(newest->meta.key, *due);
-        if (!due || *due > now)
-            co_return false;
+        if (!due)
+            co_return Written::unchanged;
+        if (*due > now)
+            co_return Written::later;
         co_return co_await patch(newest->meta, schedule, std::move(fingerprints),
                                  body_of(*newest, std::move(status)));
     }
 
-    // The same whether or not it is time, within `limit`; for the end of the process.
+    // The same, due or not, within `limit`; for shutdown.
     template<class Object>
     asio::awaitable<Result<void>> write_now(std::shared_ptr<const Object> newest,
                                             StatusSchedule& schedule,
@@ -69,7 +81,7 @@ class StatusWriter {
         return status;
     }
 
-    // The watch has delivered an object; its key comes again if somebody has edited our part.
+    // The watch has delivered an object; its key is queued again if somebody has edited our part.
     template<class Object>
     void delivered(const Object& object, StatusSchedule& schedule) {
         const auto when =
@@ -84,6 +96,19 @@ class StatusWriter {
                 std::string_view action, std::string note);
 
   private:
+    // Times in a row that somebody else wrote the status.
+    static constexpr int insisted = 3;
+
+    // By which another operator is known; empty: it does not say.
+    static std::string digest_key_in(const api::OmniConnection::Status& status) {
+        return status.applied.credential ? status.applied.credential->key_id : std::string();
+    }
+
+    static std::string digest_key_in(const api::OmniInstance::Status& /*status*/) { return {}; }
+
+    void report_contest(const kube::ObjectMeta& meta, int contests,
+                        const std::string& digest_key_id);
+
     template<class Object>
     static std::string body_of(const Object& newest, typename Object::Status status) {
         for (const auto& condition : newest.status.conditions)
@@ -94,8 +119,8 @@ class StatusWriter {
         return body.str();
     }
 
-    asio::awaitable<bool> patch(kube::ObjectMeta meta, StatusSchedule& schedule,
-                                StatusFingerprints fingerprints, std::string body);
+    asio::awaitable<Written> patch(kube::ObjectMeta meta, StatusSchedule& schedule,
+                                   StatusFingerprints fingerprints, std::string body);
     asio::awaitable<Result<void>> patch_within(kube::ObjectMeta meta, StatusSchedule& schedule,
                                                StatusFingerprints fingerprints, std::string body,
                                                rt::Duration limit);

@@ -105,7 +105,7 @@ TEST_CASE("http client: what is not sent again") {
         at.network.connections = {{.replies = {closes}}};
         const auto failed = at.send();
         REQUIRE(failed.has_error());
-        CHECK(failed.error().message == "the connection was closed unanswered");
+        CHECK(failed.error().message == "the connection was closed without a response");
         CHECK(failed.error().sent == Sent::maybe);
         CHECK(at.network.endpoints.size() == 1);
     }
@@ -146,10 +146,10 @@ TEST_CASE_FIXTURE(Fixture, "http client: answers that are cut short") {
         const auto cut = send();
         REQUIRE(cut.has_error());
         CHECK(cut.error().kind == ErrorClass::unavailable);
-        CHECK(cut.error().message == "the answer was cut short");
+        CHECK(cut.error().message == "the response was cut short");
     }
     network.connections = {{.replies = {{.pieces = {whole + "x"}}}}};
-    CHECK(send().error().message == "bytes after the end of the answer");
+    CHECK(send().error().message == "unexpected bytes after the response");
 }
 
 TEST_CASE_FIXTURE(Fixture, "http client: deadlines, and what had been sent by then") {
@@ -158,7 +158,7 @@ TEST_CASE_FIXTURE(Fixture, "http client: deadlines, and what had been sent by th
     const auto started = network.now();
     const auto late = send("PATCH", 2s);
     REQUIRE(late.has_error());
-    CHECK(late.error().message == "no answer within 2.0 s");
+    CHECK(late.error().message == "no response within 2.0 s");
     CHECK(late.error().sent == Sent::maybe);
     CHECK(network.now() - started < 2100ms);
     CHECK(send("PATCH", 4s).has_value()); // not on the connection that was given up
@@ -202,10 +202,10 @@ TEST_CASE_FIXTURE(Fixture, "http client: a stream that breaks off, and an unaske
     const auto stream = network.run(client.open({}, 10s));
     REQUIRE(stream.has_value());
     CHECK(network.run((*stream)->read())->expose() == "one");
-    CHECK(network.run((*stream)->read()).error().message == "the answer was cut short");
+    CHECK(network.run((*stream)->read()).error().message == "the response was cut short");
 
     const auto unasked = send();
     REQUIRE(unasked.has_error());
     CHECK(unasked.error().kind == ErrorClass::unavailable);
-    CHECK(unasked.error().message == "the answer has a Content-Encoding that was not asked for");
+    CHECK(unasked.error().message == "the response has a Content-Encoding that was not requested");
 }

@@ -73,16 +73,16 @@ TEST_CASE("codec: interim answers are skipped") {
     CHECK(waiting.feed("HTTP/1.1 100 Continue\r\n\r\n").has_value());
     CHECK(!waiting.head_done());
     CHECK(!waiting.done());
-    CHECK(waiting.finish().error().message == "the connection was closed unanswered");
+    CHECK(waiting.finish().error().message == "the connection was closed without a response");
 
     std::string endless;
     for (int i = 0; i < 17; ++i)
         endless += "HTTP/1.1 103 Early Hints\r\n\r\n";
-    CHECK(error_of(endless, Encoding::identity) == "too many interim answers");
+    CHECK(error_of(endless, Encoding::identity) == "too many interim responses");
     CHECK(error_of("HTTP/1.1 031 What\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", Encoding::identity) ==
-          "malformed HTTP answer: no such status");
+          "malformed HTTP response: invalid status");
     CHECK(error_of("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", Encoding::identity) ==
-          "the answer changes to another protocol");
+          "the response switches to another protocol");
 }
 
 TEST_CASE("codec: whether the connection may be used again") {
@@ -101,6 +101,30 @@ TEST_CASE("codec: whether the connection may be used again") {
         CHECK(parser.feed(std::string(c.head) + "Content-Length: 0\r\n\r\n").has_value());
         REQUIRE(parser.done());
         CHECK(parser.head().keep_alive == c.keep_alive);
+    }
+}
+
+TEST_CASE("codec: an empty body in chunks, however it is cut") {
+    const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (const std::string last :
+         {"0\r\n\r\n", "00\r\n\r\n", "0;x=y\r\n\r\n", "0\r\nA: b\r\n\r\n"}) {
+        for (std::size_t first = 1; first < last.size(); ++first)
+            for (std::size_t second = first; second < last.size(); ++second) {
+                CAPTURE(first);
+                CAPTURE(second);
+                http::ResponseParser parser(1000, http::Encoding::identity);
+                CHECK(parser.feed(head).has_value());
+                for (const auto& piece : {last.substr(0, first), last.substr(first, second - first),
+                                          last.substr(second)})
+                    CHECK(parser.feed(piece).has_value());
+                CHECK(parser.done());
+                CHECK(parser.take_body().empty());
+            }
+        http::ResponseParser cut(1000, http::Encoding::identity);
+        CHECK(cut.feed(head).has_value());
+        CHECK(cut.feed("0\r\n").has_value());
+        CHECK(cut.feed("\r").has_value());
+        CHECK_FALSE(cut.finish().has_value());
     }
 }
 
@@ -153,31 +177,30 @@ TEST_CASE("codec: a packed watch gives each event as it comes") {
 TEST_CASE("codec: encodings that were not asked for, and packed answers that are not whole") {
     const std::string packed = test::gzip("hello, hello, hello");
     CHECK(error_of(gzip_answer(packed), Encoding::identity) ==
-          "the answer has a Content-Encoding that was not asked for");
+          "the response has a Content-Encoding that was not requested");
     CHECK(error_of("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx",
-                   Encoding::gzip) == "the answer has another Content-Encoding than gzip");
-    const std::string cut = "the compressed answer was cut short";
+                   Encoding::gzip) == "the response has a Content-Encoding other than gzip");
+    const std::string cut = "the compressed response was cut short";
     CHECK(error_of(gzip_answer(packed.substr(0, packed.size() - 1)), Encoding::gzip) == cut);
     CHECK(error_of(gzip_head + "\r\n" + packed.substr(0, 12), Encoding::gzip) == cut);
     CHECK(error_of(gzip_head + "Transfer-Encoding: chunked\r\n\r\n" +
                        chunked({packed.substr(0, 12), ""}),
                    Encoding::gzip) == cut);
-    CHECK(error_of(gzip_answer("hello"), Encoding::gzip) == "the compressed answer is damaged");
+    CHECK(error_of(gzip_answer("hello"), Encoding::gzip) == "the compressed response is corrupt");
     std::string damaged = packed;
     damaged[damaged.size() - 6] ^= 1; // its checksum
-    CHECK(error_of(gzip_answer(damaged), Encoding::gzip) == "the compressed answer is damaged");
+    CHECK(error_of(gzip_answer(damaged), Encoding::gzip) == "the compressed response is corrupt");
     CHECK(error_of(gzip_answer(packed + "x"), Encoding::gzip) ==
-          "bytes after the end of the compressed answer");
+          "unexpected bytes after the compressed response");
 }
 
 TEST_CASE("codec: the limit of a body holds for what is packed and what comes out") {
     const std::string bomb = test::gzip(std::string(1'000'000, '0'));
     REQUIRE(bomb.size() < 2000);
     CHECK(error_of(gzip_answer(bomb), Encoding::gzip, 999'999) ==
-          "the answer is too large once it is unpacked");
+          "the decompressed response is too large");
     CHECK(error_of(gzip_answer(bomb), Encoding::gzip, 1'000'000).empty());
-    CHECK(error_of(gzip_answer(bomb), Encoding::gzip, 500) ==
-          "malformed HTTP answer: body limit exceeded");
+    CHECK(error_of(gzip_answer(bomb), Encoding::gzip, 500) == "the response is too large");
     CHECK(error_of("HTTP/1.1 200 OK\r\nX: " + std::string(70'000, 'x') + "\r\n\r\n",
                    Encoding::identity)
               .starts_with("malformed HTTP answer"));

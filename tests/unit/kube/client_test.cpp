@@ -1,3 +1,4 @@
+#include "base/text.hpp"
 #include "kube/client.hpp"
 #include "support/gzip.hpp"
 #include "support/scripted_network.hpp"
@@ -139,7 +140,10 @@ TEST_CASE_FIXTURE(ClientFixture,
     const auto refused = get();
     REQUIRE(refused.has_error());
     CHECK(refused.error().kind == ErrorClass::unauthorized);
-    CHECK(refused.error().message == "still no");
+    // The token and not a right is the matter.
+    CHECK(refused.error().message ==
+          "the API server does not accept the operator's token (401 Unauthorized): it has expired, "
+          "was revoked, or belongs to another cluster; put a valid one into /token");
     CHECK(network.requests.size() == 5);
 }
 
@@ -177,6 +181,39 @@ TEST_CASE_FIXTURE(ClientFixture, "kube client: a watch has its own attempt after
     REQUIRE(refused.has_error());
     CHECK(refused.error().kind == ErrorClass::unauthorized);
     CHECK(observed == std::vector{200, 401, 200, 401, 401});
+}
+
+TEST_CASE(
+    "kube client: a kubeconfig that holds the token is read again, after a 401 and each minute") {
+    std::string newest = "first";
+    const auto kubeconfig = [&newest]() -> Result<ClientConfig> {
+        if (newest.empty())
+            return make_error(ErrorClass::invalid, "half-written");
+        ClientConfig config = ClientFixture::token_from_file();
+        config.token_file.clear();
+        config.token = SecretBytes(newest);
+        return config;
+    };
+    ClientConfig config = *kubeconfig();
+    config.reload = kubeconfig;
+    ClientFixture at(std::move(config));
+    at.network.connections = {
+        {.replies = {answers("200 OK", thing), answers("401 Unauthorized", "{}"),
+                     answers("200 OK", thing)}},
+        {.replies = {answers("200 OK", thing), answers("200 OK", thing)}}};
+    REQUIRE(at.get().has_value());
+    newest = "second";
+    REQUIRE(at.get().has_value());
+    CHECK(has_line(at.network.requests.back(), "Authorization: Bearer second"));
+    newest = "third";
+    at.network.pass(1min);
+    REQUIRE(at.get().has_value());
+    CHECK(has_line(at.network.requests.back(), "Authorization: Bearer third"));
+    newest.clear();
+    at.network.pass(1min);
+    at.network.connections.push_back({.replies = {answers("200 OK", thing)}});
+    REQUIRE(at.get().has_value());
+    CHECK(has_line(at.network.requests.back(), "Authorization: Bearer third"));
 }
 
 TEST_CASE("kube client: a 401 stands where nothing can be read again") {
@@ -338,4 +375,42 @@ TEST_CASE_FIXTURE(ClientFixture, "kube client: a watch that is refused says why"
         CHECK(refused.error().kind == ErrorClass::forbidden);
         CHECK(refused.error().message == message);
     }
+}
+
+TEST_CASE("kube client: a 401 names what was presented, and where it comes from") {
+    const auto message = [](ClientConfig config) {
+        ClientFixture at(std::move(config));
+        const Connection refusing{.replies = {answers("401 Unauthorized", status_body("no"))}};
+        at.network.connections = {refusing, refusing};
+        const auto refused = at.network.run(at.client->watch("/x", Accept::object));
+        REQUIRE(refused.has_error());
+        CHECK(refused.error().kind == ErrorClass::unauthorized);
+        CHECK(refused.error().message.size() <= max_message_bytes);
+        CHECK(refused.error().message.find("first") == std::string::npos);
+        return refused.error().message;
+    };
+    ClientConfig config = ClientFixture::token_from_file();
+    CHECK(message(std::move(config)).ends_with("put a valid one into /token"));
+    config = ClientFixture::token_from_file();
+    config.token_file.clear();
+    CHECK(message(std::move(config)).ends_with("put a valid one into the kubeconfig"));
+    config = ClientFixture::token_from_file();
+    config.token_file.clear();
+    config.token = SecretBytes();
+    CHECK(message(std::move(config)).find("none are configured") != std::string::npos);
+    config = ClientFixture::trusting("");
+    config.ca_file.clear();
+    config.client_certificate_pem = certificate_pem(rsa_key());
+    config.client_key_pem = SecretBytes(pkcs8_pem(rsa_key()));
+    CHECK(message(std::move(config)).find("operator's client certificate (401") !=
+          std::string::npos);
+}
+
+TEST_CASE_FIXTURE(ClientFixture, "kube client: a page that is no JSON is an answer all the same") {
+    network.connections = {{.replies = {answers("200 OK", "<html>hello</html>")}}};
+    const auto page = get("/version");
+    REQUIRE(page.has_error());
+    CHECK(page.error().http_status == 200);
+    CHECK(page.error().message == "GET /version: 200, but the body is not valid JSON at byte 0; is "
+                                  "it the address of a Kubernetes API server?");
 }

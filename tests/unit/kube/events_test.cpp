@@ -70,7 +70,7 @@ TEST_CASE_FIXTURE(EventsFixture,
     record("u2", "two");
     runtime.run_for(5s);
     CHECK(requests == 4);
-    CHECK(count(lines, "event not written") == 2);
+    CHECK(count(lines, "Event not written") == 2);
     runtime.run_for(1h);
     CHECK(requests == 4);
 }
@@ -81,11 +81,11 @@ TEST_CASE_FIXTURE(EventsFixture,
         record("u1", std::to_string(i));
     runtime.run_for(5min);
     CHECK(requests == 50);
-    CHECK(count(lines, "events suppressed") == 1);
+    CHECK(count(lines, "Events suppressed") == 1);
     CHECK(count(lines, R"("count":75)") == 1);
     record("u1", "a little later one goes again");
     record("u1", "and another does not");
     runtime.run_for(5min);
     CHECK(requests == 52);
-    CHECK(count(lines, "events suppressed") == 2);
+    CHECK(count(lines, "Events suppressed") == 2);
 }

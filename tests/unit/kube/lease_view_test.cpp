@@ -94,3 +94,29 @@ TEST_CASE("a claim whose answer was lost is found again, and remembers how the L
     view.observe(held_by("b", "7"), start + 2s);
     CHECK(!view.may_take(start + 2s));
 }
+
+TEST_CASE("a Lease as the API server shows it") {
+    const auto lease = json::parse(
+        R"({"metadata":{"name":"x","resourceVersion":"7"},"spec":{"holderIdentity":"a",)"
+        R"("leaseDurationSeconds":15,"leaseTransitions":2,"acquireTime":"then"}})");
+    REQUIRE(lease.has_value());
+    CHECK(decode_lease(*lease) == LeaseRecord{.resource_version = "7",
+                                              .holder = "a",
+                                              .transitions = 2,
+                                              .acquire_time = "then",
+                                              .duration = 15s});
+    const auto empty = json::parse(R"({"metadata":{"resourceVersion":"8"},"spec":{}})");
+    REQUIRE(empty.has_value());
+    CHECK(decode_lease(*empty) == LeaseRecord{.resource_version = "8"});
+}
+
+TEST_CASE("a Lease is released when it is there and nobody holds it") {
+    LeaseView view("me", 15s);
+    CHECK(!view.released());
+    view.observe(held_by("a", "5"), start);
+    CHECK(!view.released());
+    view.observe(held_by("", "6", 1s), start);
+    CHECK(view.released());
+    view.observe({}, start);
+    CHECK(!view.released());
+}

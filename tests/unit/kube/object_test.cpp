@@ -60,6 +60,33 @@ TEST_CASE("our annotations go before Flux's, and Flux's forceAt needs its reques
     CHECK(object.force_requested_at == "d");
 }
 
+TEST_CASE("a token of any size is kept, compared and shown with few bytes") {
+    const std::string longest(kube::max_token_bytes, 't');
+    CHECK(kube::bounded_token(longest) == longest);
+    const auto bounded = kube::bounded_token(longest + "t");
+    CHECK(bounded.starts_with("sha256:"));
+    CHECK(bounded.size() == 71);
+    CHECK(bounded != kube::bounded_token(longest + "u"));
+
+    const auto object = api::OmniConnection::decode(
+        parsed(R"({"metadata":{"annotations":{"reconcile.omniconnection.io/requestedAt":")" +
+               longest + R"(t"}},"status":{"lastHandledReconcileAt":")" + longest + R"(t"}})"));
+    CHECK(object.reconcile_requested_at == bounded);
+    CHECK(object.status.last_handled_reconcile_at == bounded); // of an operator that kept it whole
+}
+
+TEST_CASE("equal values exist once") {
+    const auto object = api::OmniConnection::decode(parsed(R"({
+        "spec": {"environmentUserAttribute": {"attributeName": "env", "defaultValues": ["a"]}},
+        "status": {"applied": {"target": {"host": "h", "connectionID": "id"},
+                               "environmentUserAttribute": {"state": "Present",
+                                 "attributeName": "env", "defaultValues": ["a"]}}}})"));
+    const Texts::List& wanted = object.environment_user_attribute->default_values;
+    const Texts::List& applied =
+        object.status.applied.environment_user_attribute->value.default_values;
+    CHECK(&wanted == &applied);
+}
+
 TEST_CASE("a status survives writing and reading") {
     api::OmniConnection::Status status{
         .observed_generation = 4,
@@ -129,5 +156,15 @@ TEST_CASE("what a line of a watch means") {
     for (const auto& [line, type] : rows) {
         CAPTURE(line);
         CHECK(kube::classify_watch_event(parsed(line)).type == type);
+    }
+}
+
+TEST_CASE("versions that are revisions have an order, others have none") {
+    CHECK(kube::is_older_version("9", "10"));
+    CHECK_FALSE(kube::is_older_version("10", "10"));
+    CHECK_FALSE(kube::is_older_version("11", "10"));
+    for (const auto* opaque : {"", "a", "1a", "-1", "99999999999999999999"}) {
+        CHECK_FALSE(kube::is_older_version(opaque, "10"));
+        CHECK_FALSE(kube::is_older_version("1", opaque));
     }
 }

@@ -55,6 +55,15 @@ TEST_CASE_FIXTURE(StoreFixture, "a list, events, and a list that misses one") {
     CHECK(heard == std::multiset<std::string>{"three new", "two gone"});
 }
 
+TEST_CASE_FIXTURE(StoreFixture, "what a list finds unchanged stays the same object") {
+    feed.changed(object("one", "1"));
+    const auto known = store.get({.ns = "a", .name = "one"});
+    std::vector<json::Document> again;
+    again.push_back(object("one", "1"));
+    list(again);
+    CHECK(store.get({.ns = "a", .name = "one"}) == known);
+}
+
 TEST_CASE_FIXTURE(StoreFixture,
                   "a list changes nothing before its end, and nothing if it has none") {
     feed.changed(object("one", "1"));

@@ -163,11 +163,11 @@ TEST_CASE("how it goes on after a failure of a watch") {
         {ErrorClass::expired, State::streaming, Pause::none},
         {ErrorClass::not_found, State::streaming, Pause::backoff},
         {ErrorClass::invalid, State::streaming, Pause::backoff},
-        {ErrorClass::unavailable, State::watching, Pause::backoff},
-        {ErrorClass::unauthorized, State::watching, Pause::backoff},
-        {ErrorClass::forbidden, State::watching, Pause::backoff},
-        {ErrorClass::rate_limited, State::watching, Pause::backoff},
-        {ErrorClass::tls, State::watching, Pause::backoff},
+        {ErrorClass::unavailable, State::checking, Pause::backoff},
+        {ErrorClass::unauthorized, State::checking, Pause::backoff},
+        {ErrorClass::forbidden, State::checking, Pause::backoff},
+        {ErrorClass::rate_limited, State::checking, Pause::backoff},
+        {ErrorClass::tls, State::checking, Pause::backoff},
     };
     for (const auto& c : cases) {
         INFO(static_cast<int>(c.kind));
@@ -177,7 +177,7 @@ TEST_CASE("how it goes on after a failure of a watch") {
         CHECK(machine.state() == c.state);
         CHECK(recovery.pause == c.pause);
         CHECK(!recovery.quiet);
-        CHECK(machine.version() == (c.state == State::watching ? "7" : ""));
+        CHECK(machine.version() == (c.state == State::checking ? "7" : ""));
     }
 }
 
@@ -193,6 +193,53 @@ TEST_CASE("410 after 410 is no loop without pauses") {
     CHECK(machine.failures() == 0);
 }
 
+TEST_CASE("410 right after each list is no loop without pauses") {
+    WatchMachine machine;
+    for (int i = 1; i <= 5; ++i) {
+        open(machine);
+        take(machine, event(Type::initial_events_end, "7"));
+        const auto recovery = machine.failed(error(ErrorClass::expired));
+        CHECK(recovery.pause == (i == 1 ? Pause::none : Pause::backoff));
+        CHECK(machine.failures() == i);
+    }
+    open(machine);
+    take(machine, event(Type::initial_events_end, "7"));
+    machine.next();
+    machine.opened();
+    CHECK(machine.ended(std::chrono::minutes(1)).has_value());
+    CHECK(machine.failed(error(ErrorClass::expired)).pause == Pause::none);
+}
+
+TEST_CASE("a watch that has lived is cut: no failure, and checked for a server that went back") {
+    WatchMachine machine = watching();
+    for (int i = 0; i < 10; ++i) {
+        open(machine);
+        const auto recovery =
+            machine.failed(error(ErrorClass::unavailable), std::chrono::seconds(35));
+        CHECK(recovery.quiet);
+        CHECK(machine.failures() == 1); // the shortest pause
+        CHECK(machine.state() == State::checking);
+        machine.checked(i % 2 == 0 ? "7" : "12");
+        CHECK(machine.state() == State::watching);
+    }
+    open(machine);
+    machine.failed(error(ErrorClass::unavailable), std::chrono::seconds(35));
+    machine.checked("6");
+    CHECK(machine.state() == State::streaming);
+}
+
+TEST_CASE("a watch that brought nothing to its end is checked; one with a bookmark is not") {
+    WatchMachine machine = watching();
+    open(machine);
+    CHECK(machine.ended(std::chrono::seconds(45)).has_value());
+    CHECK(machine.state() == State::checking);
+    machine.checked("7");
+    open(machine);
+    take(machine, event(Type::bookmark, "9"));
+    CHECK(machine.ended(std::chrono::seconds(45)).has_value());
+    CHECK(machine.state() == State::watching);
+}
+
 TEST_CASE("the server's wish for a pause is a lower bound") {
     WatchMachine machine = watching();
     Error busy = error(ErrorClass::rate_limited);
@@ -206,6 +253,7 @@ TEST_CASE("a watch that ends at once, without an event, is a failure") {
     CHECK(machine.ended(std::chrono::milliseconds(10)).has_error());
     open(machine);
     CHECK(machine.ended(std::chrono::minutes(5)).has_value());
+    machine.checked("7");
     open(machine);
     take(machine, event(Type::changed, "8"));
     CHECK(machine.ended(std::chrono::milliseconds(10)).has_value());

@@ -41,6 +41,6 @@ TEST_CASE("bind address: what is refused, in one line that names it") {
         CHECK(address.error().message.starts_with("bind address \""));
     }
     CHECK(net::parse_bind_address("8080").error().message ==
-          "bind address \"8080\": it has no port; use for example \":8080\", \"127.0.0.1:8080\" "
+          "bind address \"8080\": it has no port; use, for example, \":8080\", \"127.0.0.1:8080\" "
           "or \"[::1]:8080\"");
 }

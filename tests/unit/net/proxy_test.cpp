@@ -64,7 +64,7 @@ TEST_CASE("proxy URL: host, port and credentials") {
 TEST_CASE("proxy URL: what is refused says what works, and never quotes it") {
     const std::string shape = "must be http://[user:password@]host[:port]";
     const std::string alternative = ", which is not supported: use an HTTP proxy, http://host:port "
-                                    "(what passes through it is encrypted all the same)";
+                                    "(traffic through it is still encrypted)";
     const std::map<std::string, std::string> cases = {
         {"", shape},
         {"s3cr3t", shape},
@@ -84,9 +84,12 @@ TEST_CASE("proxy URL: what is refused says what works, and never quotes it") {
         {"http://u:1/s3cr3t@h", shape + ", with nothing after it"},
         {"http://h/s3cr3t", shape + ", with nothing after it"},
         {"http://h?s3cr3t", shape + ", with nothing after it"},
-        {"http://u:s3cr3t%@h", "has a '%' in its user or password that must be written %25"},
-        {"http://u:s3cr3t%2@h", "has a '%' in its user or password that must be written %25"},
-        {"http://u%zz:s3cr3t@h", "has a '%' in its user or password that must be written %25"},
+        {"http://u:s3cr3t%@h",
+         "has a '%' in its user name or password that must be written as %25"},
+        {"http://u:s3cr3t%2@h",
+         "has a '%' in its user name or password that must be written as %25"},
+        {"http://u%zz:s3cr3t@h",
+         "has a '%' in its user name or password that must be written as %25"},
     };
     for (const auto& [url, message] : cases) {
         CAPTURE(url);
@@ -233,23 +236,23 @@ TEST_CASE("tunnel: the proxy's answer") {
     CHECK(said("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n") == "open");
     CHECK(said("HTTP/1.1 200 OK\r\n") == "more");
     CHECK(said("HTTP/1.1 502 s3cr3t\r\nX: s3cr3t\r\n\r\n") ==
-          "the proxy p:3128 refuses the tunnel with status 502");
+          "the proxy p:3128 refused the tunnel with status 502");
     CHECK(said("HTTP/1.1 301 Moved\r\nLocation: s3cr3t\r\n\r\n") ==
-          "the proxy p:3128 refuses the tunnel with status 301");
+          "the proxy p:3128 refused the tunnel with status 301");
     CHECK(said("HTTP/1.1 407 s3cr3t\r\n\r\n") ==
-          "the proxy p:3128 wants a user and a password in its URL (407)");
+          "the proxy p:3128 requires a user name and password in its URL (407)");
     for (const char* garbage : {"SSH-2.0-x\r\n\r\n", "HTTP/1.1 2OO OK\r\n\r\n",
                                 "HTTP/1.1 20\r\n\r\n", "HTTP/2 200\r\n\r\n", "\r\n\r\n"})
-        CHECK(said(garbage) == "the proxy p:3128 does not answer in HTTP/1.1");
+        CHECK(said(garbage) == "the proxy p:3128 does not respond in HTTP/1.1");
     CHECK(said("HTTP/1.1 200 OK\r\nX: " + std::string(20'000, 'x')) ==
-          "the proxy p:3128 does not answer in HTTP/1.1");
+          "the proxy p:3128 does not respond in HTTP/1.1");
 
     TunnelReply eager(proxy);
     CHECK(eager.feed("HTTP/1.1 200 OK\r\n\r\nhello").error().message ==
-          "the proxy p:3128 sends more than its answer");
-    CHECK(eager.closed().message == "the proxy p:3128 closed the connection unanswered");
+          "the proxy p:3128 sent more than its response");
+    CHECK(eager.closed().message == "the proxy p:3128 closed the connection without a response");
     const Proxy known{.host = "p", .port = 3128, .basic_credentials = SecretBytes("bWU6cw==")};
     TunnelReply refused(known);
     CHECK(refused.feed("HTTP/1.1 407 No\r\n\r\n").error().message ==
-          "the proxy p:3128 wants other credentials than those in its URL (407)");
+          "the proxy p:3128 rejected the credentials in its URL (407)");
 }

@@ -95,7 +95,7 @@ TEST_CASE_FIXTURE(Fixture, "a proxy that refuses, and one that is not there") {
                                  {.host = "omni.invalid", .port = 443, .proxy = proxy.proxy()});
     REQUIRE(refused.has_error());
     CHECK(refused.error().kind == ErrorClass::unavailable);
-    CHECK(refused.error().message.find("wants other credentials") != std::string::npos);
+    CHECK(refused.error().message.find("rejected the credentials") != std::string::npos);
     CHECK(refused.error().message.find("s3cr3t") == std::string::npos);
 
     Fixture closed;

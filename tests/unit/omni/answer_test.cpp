@@ -77,7 +77,7 @@ TEST_CASE("errors: class and certainty by status") {
         CHECK(e.sent == sent);
         CHECK(e.http_status == status);
         CHECK_FALSE(e.retry_after);
-        CHECK(e.message.starts_with("Omni answered " + std::to_string(status)));
+        CHECK(e.message.starts_with("Omni returned " + std::to_string(status)));
     }
 }
 
@@ -119,12 +119,12 @@ TEST_CASE("errors: the most specific text is shown") {
     };
     for (const auto& [body, text] : cases) {
         INFO(body);
-        CHECK(error(400, body).message == "Omni answered 400" + text);
+        CHECK(error(400, body).message == "Omni returned 400" + text);
     }
     CHECK(error(502, "Bad gateway", {{"content-type", "Text/HTML; charset=utf-8"}}).message ==
-          "Omni answered 502: (an HTML page)");
+          "Omni returned 502: (an HTML page)");
     CHECK(error(307, R"({"message":"no"})", {{"location", "https://evil.example/"}}).message ==
-          "Omni answered 307, a redirect, which is never followed; baseURL may be wrong");
+          "Omni returned 307, a redirect, which is never followed; check spec.baseURL");
 }
 
 TEST_CASE("errors: long texts are cut") {
@@ -185,15 +185,15 @@ TEST_CASE("errors: a server that repeats the credential is not quoted") {
     };
     for (const auto& [sent, body] : cases) {
         INFO(body);
-        CHECK(error_after(sent, body).message == "Omni answered 400: " + std::string(withheld));
+        CHECK(error_after(sent, body).message == "Omni returned 400: " + std::string(withheld));
         Update update;
         update.private_key = SecretBytes(sent);
         CHECK(error_of(answer(500, body), {.update = &update}, now).message ==
-              "Omni answered 500: " + std::string(withheld));
+              "Omni returned 500: " + std::string(withheld));
         // The token is a credential as well.
         const SecretBytes token(sent);
         CHECK(error_of(answer(401, body), {.token = &token}, now).message ==
-              "Omni answered 401: " + std::string(withheld));
+              "Omni returned 401: " + std::string(withheld));
     }
 }
 
@@ -212,7 +212,7 @@ TEST_CASE("errors: what repeats nothing is quoted") {
     };
     for (const auto& [sent, body, shown] : cases) {
         INFO(body);
-        CHECK(error_after(sent, body).message == "Omni answered 400: " + shown);
+        CHECK(error_after(sent, body).message == "Omni returned 400: " + shown);
     }
     // A refused role may be named.
     Update update;
@@ -220,7 +220,7 @@ TEST_CASE("errors: what repeats nothing is quoted") {
     update.base_role = "ANALYSTS_OF_FINANCE";
     const auto e = error_of(answer(400, message_body("No such role: ANALYSTS_OF_FINANCE")),
                             {.update = &update}, now);
-    CHECK(e.message == "Omni answered 400: No such role: ANALYSTS_OF_FINANCE");
+    CHECK(e.message == "Omni returned 400: No such role: ANALYSTS_OF_FINANCE");
 }
 
 TEST_CASE("errors: Retry-After") {
@@ -291,26 +291,45 @@ TEST_CASE("updates: what counts as carried out") {
         const auto e = failed(200, R"({"success":false,"message":"Nope"})");
         CHECK(e.kind == ErrorClass::refused);
         CHECK(e.sent == Sent::no);
-        CHECK(e.message == "Omni answered 200, but without success: Nope");
-        CHECK(failed(200, R"({"success":"false"})").message ==
-              "Omni answered 200, but without success");
+        CHECK(e.message == "Omni returned 200, but no success: Nope");
+        CHECK(failed(200, R"({"success":"false"})").message == "Omni returned 200, but no success");
         CHECK(failed(202, R"({"success":false,"error":"not correct-horse"})").message ==
-              "Omni answered 202, but without success: " + std::string(withheld));
+              "Omni returned 202, but no success: " + std::string(withheld));
     }
     SUBCASE("a portal's page is not Omni's answer") {
         for (const auto& e : {failed(200, "<html>Sign in</html>"),
                               failed(200, "Sign in", {{"content-type", "text/html"}})}) {
             CHECK(e.kind == ErrorClass::unavailable);
             CHECK(e.sent == Sent::maybe);
-            CHECK(e.message == "Omni answered 200 with an HTML page, not as its API does; "
-                               "baseURL may be wrong");
+            CHECK(e.message == "Omni returned 200 with an HTML page instead of an API response; "
+                               "check spec.baseURL");
         }
     }
     SUBCASE("other statuses are the errors they are") {
         CHECK(failed(400, message_body("Empty private key provided")).message ==
-              "Omni answered 400: Empty private key provided");
+              "Omni returned 400: Empty private key provided");
         CHECK(failed(422, "").kind == ErrorClass::refused);
         CHECK(failed(429, "", {{"retry-after", "7"}}).retry_after == 7s);
         CHECK(failed(500, R"({"success":true})").kind == ErrorClass::unavailable);
     }
+}
+
+TEST_CASE("answer: what a certificate says is withheld when it repeats what was sent") {
+    const SecretBytes token("omni_osk_top-secret-token");
+    const Update update{.password = SecretBytes("hunter2-hunter2")};
+    const Outgoing outgoing{.token = &token, .update = &update};
+    const auto shown = [&outgoing](ErrorClass kind, const std::string& message) {
+        const Error error = without_repeats(make_error(kind, message), outgoing);
+        CHECK(error.kind == kind);
+        return error.message;
+    };
+    const std::string harmless = "the certificate of a is not trusted: it is for b, not for a";
+    CHECK(shown(ErrorClass::tls, harmless) == harmless);
+    for (const char* name : {"osk_top-secret-token.example", "x.hunter2-hunter2"}) {
+        const std::string message = shown(ErrorClass::tls, harmless + name);
+        CHECK(message.find("withheld") != std::string::npos);
+        CHECK_FALSE(shares_run(message, token.expose()));
+        CHECK_FALSE(shares_run(message, update.password.expose()));
+    }
+    CHECK(shown(ErrorClass::unavailable, harmless) == harmless);
 }

@@ -253,3 +253,14 @@ TEST_CASE_FIXTURE(Fixture, "client: reads") {
     CHECK(observed.size() == 5);
     CHECK(observed.at(2).code == 404);
 }
+
+TEST_CASE_FIXTURE(Fixture, "client: a dialect that repeats the token is withheld") {
+    answers("200 OK", R"({"connections":[{"id":"c1","dialect":"is_osk_01234_it"},)"
+                      R"({"id":"c2","dialect":"snowflake"}]})");
+    const auto list = run(client.list_connections());
+    REQUIRE(list.has_value());
+    CHECK(list->at(0).dialect == omni::withheld_dialect);
+    CHECK(list->at(1).dialect == "snowflake");
+    answers("200 OK", R"({"connection":{"id":"c1","dialect":"omni_osk_0123456789"}})");
+    CHECK(run(client.get_connection("c1"))->dialect == omni::withheld_dialect);
+}

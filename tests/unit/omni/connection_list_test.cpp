@@ -196,7 +196,7 @@ TEST_CASE("list: what is not the documented JSON is no empty list") {
         CHECK(result.error().http_status == 200);
         CHECK(result.error().sent == Sent::no);
         CHECK(result.error().message ==
-              "Omni's answer to GET /api/v1/connections is not the documented JSON");
+              "Omni's response to GET /api/v1/connections is not the documented JSON");
     }
     const auto empty = list(R"({"connections":[]})");
     REQUIRE(empty.has_value());
@@ -213,7 +213,7 @@ TEST_CASE("list: more connections than can be") {
     const auto result = list(body + R"({"id":"a"}]})");
     REQUIRE(result.has_error());
     CHECK(result.error().message ==
-          "Omni's answer to GET /api/v1/connections has more than 100000 connections");
+          "Omni's response to GET /api/v1/connections has more than 100000 connections");
 }
 
 TEST_CASE("one connection: what is not the documented JSON") {
@@ -225,7 +225,7 @@ TEST_CASE("one connection: what is not the documented JSON") {
         const auto result = parse_connection(ok(body));
         REQUIRE(result.has_error());
         CHECK(result.error().message ==
-              "Omni's answer to GET /api/v1/connections/{id} is not the documented JSON");
+              "Omni's response to GET /api/v1/connections/{id} is not the documented JSON");
     }
 }
 

@@ -1,3 +1,4 @@
+#include "base/base64.hpp"
 #include "base/utf8.hpp"
 #include "omni/credential.hpp"
 #include "unit/omni/refusal.hpp"
@@ -87,8 +88,8 @@ TEST_CASE("password: sent unchanged, its last line break noted") {
 
 TEST_CASE("password: what is refused") {
     check_refused(password(""), "is empty", "");
-    check_refused(password("\n"), "empty except for line breaks", "\n");
-    check_refused(password("\r\n\n"), "empty except for line breaks", "\r\n\n");
+    check_refused(password("\n"), "consists of line breaks only", "\n");
+    check_refused(password("\r\n\n"), "consists of line breaks only", "\r\n\n");
     check_refused(password("caf\xE9-hunter2"), "not valid UTF-8", "caf\xE9-hunter2");
     check_refused(password("\xFF\xFEh\0u\0n\0"s), "not valid UTF-8", "\xFF\xFEh\0u\0n\0"s);
     check_refused(password("h\0u\0n\0"s), "NUL", "h\0u\0n\0"s);
@@ -162,6 +163,21 @@ TEST_CASE("service account: what is no JSON object") {
     const std::vector<std::pair<std::string, std::string>> table{
         {"is empty", ""},
         {"byte order mark", "\xEF\xBB\xBF" + good},
+        {"iconv -f UTF-16 ", "\xFF\xFE{\0\"\0t\0y\0"s},
+        {"iconv -f UTF-16LE", "{\0\"\0t\0y\0p\0"s},
+        {"iconv -f UTF-16BE", "\0{\0\"\0t\0y\0p"s},
+        {"base64 of JSON", base64::encode(good)},
+        {"base64 of JSON", base64::encode(good).substr(0, 501) + "\n"},
+        {"inside a JSON string", quoted(good)},
+        {"a key or certificate alone", pkcs8_pem(rsa_key())},
+        {"a key or certificate alone", certificate_pem(rsa_key())},
+        {"a key or certificate alone", base64::encode(pkcs8_pem(rsa_key()))},
+        {"a key or certificate alone", base64::encode(der_of_pem(pkcs8_pem(rsa_key())))},
+        {"a key or certificate alone", der_of_pem(pkcs8_pem(rsa_key()))},
+        {"PKCS#12", "\x30\x82\x0A\x01\x02\x01\x03" + std::string(99, '\xFF')},
+        {"the path of a file", "/var/keys/hunter2hunter2.json"},
+        {"the path of a file", "hunter2hunter2.json\n"},
+        {"the path of a file", "~/hunter2hunter2"},
         {"not UTF-8", good + "\xFF"},
         {"not UTF-8", good + "\0hunter2hunter2"s},
         {"no object", "[]"},
@@ -169,6 +185,8 @@ TEST_CASE("service account: what is no JSON object") {
         {"no object", "12345678901234567890"},
         {"not valid JSON", good + "hunter2hunter2"},
         {"not valid JSON", "hunter2hunter2"},
+        {"not valid JSON", "type: service_account\nprivate_key: hunter2hunter2"},
+        {"as Google Cloud gives it", good.substr(0, good.size() - 3)},
         {"not valid JSON", good.substr(0, good.size() - 3)},
         {"not valid JSON", std::string(100'000, '[')},
         {"larger than 1 MiB", good + std::string(max_credential_bytes, ' ')},

@@ -45,6 +45,29 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
     return text;
 }
 
+std::string quoted(const std::string& text) {
+    return '"' + replaced(text, "\n", "\\n") + '"';
+}
+
+std::string in_hex(std::string_view bytes) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string out;
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        (out += digits[byte >> 4U]) += digits[byte & 0xFU];
+    }
+    return out;
+}
+
+enum class Endian { little, big };
+
+std::string in_utf16(std::string_view ascii, Endian endian) {
+    std::string out;
+    for (const char c : ascii)
+        (out += endian == Endian::big ? '\0' : c) += endian == Endian::big ? c : '\0';
+    return out;
+}
+
 bool needs(std::string_view pem) {
     return needs_key_derivation(SecretBytes(pem));
 }
@@ -208,6 +231,9 @@ TEST_CASE("private key: other things that are stored in its place") {
     const std::string bare = pkcs1_pem(key);
     const std::string certificate = certificate_pem(key);
     const std::string one_line = replaced(good, "\n", " ");
+    const std::string inside = replaced(bare, "-----BEGIN RSA PRIVATE KEY-----\n", "");
+    const std::string account =
+        R"({"type": "service_account", "private_key": )" + quoted(good) + "}";
     const std::vector<std::pair<std::string, std::string>> table{
         {"elliptic-curve", pkcs8_pem(ec_key())},
         {"elliptic-curve", pkcs1_pem(ec_key())},
@@ -232,8 +258,33 @@ TEST_CASE("private key: other things that are stored in its place") {
         {"lost its line breaks", one_line},
         {"line of its own", "\"" + good + "\""},
         {"encoded twice", base64::encode(good)},
+        {"encoded twice", "  " + replaced(base64::encode(good), "A", "A\n")},
+        {"base64 -d FILE | openssl pkey", base64::encode(der_of_pem(good))},
+        {"base64 -d FILE | openssl pkey", base64::encode(der_of_pem(bare)) + "\n"},
+        {"base64 -d FILE | openssl pkey", base64::encode(der_of_pem(bare)).substr(0, 1001)},
+        {"base64 -d FILE | openssl pkey", inside.substr(0, inside.find('-'))},
+        {"xxd -r -p FILE | openssl pkey", in_hex(der_of_pem(good))},
         {"looks like DER", der_of_pem(good)},
+        {"PKCS#12", "\x30\x82\x0A\x01\x02\x01\x03" + std::string(99, '\x01')},
+        {"a JWK (JSON Web Key)", R"({"kty": "RSA", "n": "AQAB", "d": "hunter2hunter2"})"},
+        {"a set of JWKs", R"({"keys": [{"kty": "RSA", "d": "hunter2hunter2"}]})"},
+        {"bigQueryServiceAccount", account},
+        {"jq -r .MEMBER FILE", R"({"private": )" + quoted(good) + "}"},
+        {"jq -r .MEMBER FILE", base64::encode(account)},
+        {"iconv -f UTF-16 ", "\xFF\xFE" + in_utf16(good, Endian::little)},
+        {"iconv -f UTF-16 ", "\xFE\xFF" + in_utf16(good, Endian::big)},
+        {"iconv -f UTF-16LE", in_utf16(good, Endian::little)},
+        {"iconv -f UTF-16BE", in_utf16(good, Endian::big)},
+        {"byte order mark", "\xEF\xBB\xBF" + good},
+        {"OpenSSH public key", "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7 me@example"},
+        {"puttygen FILE", "PuTTY-User-Key-File-3: ssh-rsa\r\nEncryption: none\r\n"},
+        {"the path of a file", "/etc/omni/hunter2hunter2"},
+        {"the path of a file", "C:\\keys\\hunter2hunter2\n"},
+        {"the path of a file", "hunter2hunter2.p8"},
         {"no line begins", "hunter2 hunter2"},
+        {"no line begins", "0123456789 is no DER"},
+        {"no line begins",
+         "hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2"},
         {"no line begins", std::string(4000, '\0')},
     };
     for (const auto& [why, text] : table) {

@@ -86,7 +86,7 @@ class Client {
         char bytes[4096];
         auto read = stream_->read_some(bytes);
         const auto size = co_await rt::with_deadline(*runtime_, patience, std::move(read));
-        if (!size && size.error().message.find("no answer") != std::string::npos)
+        if (!size && size.error().message.find("no response") != std::string::npos)
             throw std::runtime_error("the server sent nothing and did not close");
         received_.append(bytes, size ? *size : 0);
         co_return size ? *size : 0;

@@ -18,10 +18,10 @@ TEST_CASE("what makes the process fail its liveness probe") {
     const Row rows[] = {
         {0s, {}, ""},
         {10s, {0s}, ""},
-        {11s, {0s}, "the loop stalls: its last turn was 11 s ago"},
+        {11s, {0s}, "the event loop has stalled: its last turn was 11 s ago"},
         {1s, {0s, 600s}, ""},
-        {1s, {0s, 601s}, "the watch of w1 has had no answer from the API server for 601 s"},
-        {20s, {700s}, "the loop stalls: its last turn was 20 s ago"},
+        {1s, {0s, 601s}, "the API server has not answered the watch of w1 for 601 s"},
+        {20s, {700s}, "the event loop has stalled: its last turn was 20 s ago"},
     };
     for (const auto& row : rows) {
         std::vector<WatchLife> watches;

@@ -55,6 +55,7 @@ void report_all(ops::Metrics& metrics) {
             .instances = {{"team-a/omni", 59, ops::Breaker::closed, 0s},
                           {"team-b/omni", 0, ops::Breaker::open, 90'500ms}},
             .watches = {{"secrets", WallTime(1'764'015'891s)}},
+            .namespaces = {{"team-a", true}, {"team-b", false}},
             .queues = {{"omniconnection", 3}}};
     });
 }
@@ -99,6 +100,9 @@ TEST_CASE("metrics: a scrape has every metric, of its type and with its labels")
             R"(rest_client_request_duration_seconds_count{host="10.0.0.1:443",verb="GET"} 1)",
             R"(# TYPE omni_watch_last_activity_timestamp_seconds gauge)",
             R"(omni_watch_last_activity_timestamp_seconds{resource="secrets"} 1764015891)",
+            R"(# TYPE omni_namespace_synced gauge)",
+            R"(omni_namespace_synced{watched_namespace="team-a"} 1)",
+            R"(omni_namespace_synced{watched_namespace="team-b"} 0)",
             R"(# TYPE leader_election_master_status gauge)",
             R"(leader_election_master_status{name="omni-connection-operator"} 1)",
             R"(# TYPE workqueue_adds_total counter)",

@@ -257,6 +257,16 @@ TEST_CASE("what a process before this one spent counts, and a tenth is kept back
     }
 }
 
+TEST_CASE("requests that nobody follows any more count as unanswered") {
+    RateBudget budget(2);
+    budget.take(RequestClass::rotation, start);
+    budget.answered(budget.take(RequestClass::rotation, start), start);
+    budget.abandon(start + 1s);
+    CHECK(budget.free(start + RateBudget::window) == 1);
+    CHECK(budget.free(start + 1s + RateBudget::unanswered_window - 1ms) == 1);
+    CHECK(budget.free(start + 1s + RateBudget::unanswered_window) == 2);
+}
+
 TEST_CASE("in the first minute, too, a tenth is left to rotations, and something to the rest") {
     struct Row {
         int limit;

@@ -239,6 +239,45 @@ TEST_CASE_FIXTURE(SchedulerOfSixty, "after three failed one at a time tries, unt
     CHECK(sent.size() >= 15); // all that wait: the others have failed lately
 }
 
+TEST_CASE_FIXTURE(SchedulerOfSixty,
+                  "twenty that fail by themselves do not delay another's rotation") {
+    answer = [](const std::string& key) {
+        return key.starts_with("bad") ? RequestResult::failed : RequestResult::answered;
+    };
+    again_after = 30s;
+    for (int i = 0; i < 20; ++i)
+        want("bad/" + std::to_string(i));
+    runtime.run_for(5min);
+    CHECK(scheduler.breaker_open());
+    take_sent();
+    // Nobody else was there to show that Omni works: this one does, at once.
+    want("good");
+    CHECK(take_sent() == Keys{"good"});
+    CHECK_FALSE(scheduler.breaker_open());
+    // From now on it is known who fails.
+    for (int i = 0; i < 10; ++i) {
+        runtime.run_for(1min);
+        CHECK_FALSE(scheduler.breaker_open());
+        take_sent();
+        want("good");
+        CHECK(take_sent() == Keys{"good"});
+    }
+}
+
+TEST_CASE_FIXTURE(SchedulerOfTwo, "what fails by itself leaves a slot to a rotation") {
+    answer = [](const std::string& key) {
+        return key == "bad" ? RequestResult::failed : RequestResult::answered;
+    };
+    for (const char* key : {"bad", "good", "bad"}) {
+        want(key);
+        runtime.run_for(1min);
+    }
+    runtime.run_for(1min);
+    take_sent();
+    want_all({"bad", "bad", "bad", "good"});
+    CHECK(take_sent() == Keys{"bad", "good"});
+}
+
 TEST_CASE_FIXTURE(SchedulerOfTwo,
                   "a request that was cut keeps its slot for a while, and is no failure") {
     for (const std::string key : {"a", "b"}) {
@@ -264,4 +303,13 @@ TEST_CASE_FIXTURE(SchedulerOfSixty, "nobody waits, and nothing is remembered: th
     scheduler.close();
     runtime.run_for(1ms);
     CHECK(tasks.size() == 0);
+}
+
+TEST_CASE_FIXTURE(SchedulerOfTwo, "what was spent counts for the scheduler that takes its place") {
+    want("a");
+    work::RequestScheduler next(runtime, 2, [] {});
+    next.resume(scheduler.spent());
+    CHECK(next.remaining() == 1);
+    runtime.run_for(work::RateBudget::window);
+    CHECK(next.remaining() == 2);
 }

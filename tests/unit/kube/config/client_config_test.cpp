@@ -240,3 +240,15 @@ TEST_CASE("config: only the entries that the context uses must be right") {
         "  {name: bad, context: {cluster: none, user: none}}]\ncurrent-context: prod\n");
     CHECK(config.server.port == 6443);
 }
+
+TEST_CASE("client config: a kubeconfig can be read again, a pod's files are followed one by one") {
+    FakeEnvironment environment{.files = {{"/k", kubeconfig(https_server, "token: s3cr3t-1")}}};
+    const auto config = environment.load({.kubeconfig = "/k"});
+    REQUIRE(config.has_value());
+    environment.files["/k"] = kubeconfig(https_server, "token: s3cr3t-2");
+    REQUIRE(config->reload);
+    CHECK(config->reload()->token.expose() == "s3cr3t-2");
+    const auto in_cluster = pod().load();
+    REQUIRE(in_cluster.has_value());
+    CHECK_FALSE(in_cluster->reload);
+}

@@ -112,14 +112,21 @@ TEST_CASE("config refused: files that are no kubeconfig") {
     CHECK(refusal(pod(), {.kubeconfig = "/absent"}) ==
           "kubeconfig /absent: there is no such file: correct --kubeconfig");
     CHECK(refusal({.variables = {{"KUBECONFIG", "/l"}}, .unreadable = "/l"}, {}) ==
-          "kubeconfig /l: cannot be read: Permission denied");
+          "kubeconfig /l: cannot be read: Permission denied; name a file that the operator's user "
+          "may "
+          "read, with --kubeconfig or in $KUBECONFIG");
+    const std::string is_empty =
+        "is empty: write one (kubectl config view --raw --minify), or name "
+        "another with --kubeconfig";
     check_all({
-        {"", "sets no current-context: choose one with --context; it defines no contexts"},
+        {"", is_empty},
+        {" \n\t\n", is_empty},
+        {"# s3cr3t", "sets no current-context: choose one with --context; it defines no contexts"},
         {"null", "sets no current-context: choose one with --context; it defines no contexts"},
-        {"s3cr3t", "is no kubeconfig: it must hold an object (line 1)"},
-        {"[s3cr3t]", "is no kubeconfig: it must hold an object (line 1)"},
-        {"kind: Pod", "is no kubeconfig: its kind must be Config and its apiVersion v1"},
-        {"apiVersion: v2", "is no kubeconfig: its kind must be Config and its apiVersion v1"},
+        {"s3cr3t", "is not a kubeconfig: it must hold an object (line 1)"},
+        {"[s3cr3t]", "is not a kubeconfig: it must hold an object (line 1)"},
+        {"kind: Pod", "is not a kubeconfig: its kind must be Config and its apiVersion v1"},
+        {"apiVersion: v2", "is not a kubeconfig: its kind must be Config and its apiVersion v1"},
         {"a: b\n  s3cr3t: [",
          "is neither valid YAML nor JSON, line 2, column 9: illegal map value"},
         {"token: *s3cr3t",
@@ -170,6 +177,8 @@ TEST_CASE("config refused: contexts") {
     CHECK(message.find("\"n10\"") != std::string::npos);
     CHECK(message.ends_with("\"n19\" and 3 more"));
     CHECK(refusal({.variables = {{"KUBECONFIG", "/a:/b"}}, .files = {{"/a", ""}, {"/b", ""}}}, {})
+              .starts_with("kubeconfig /a:/b: is empty: "));
+    CHECK(refusal({.variables = {{"KUBECONFIG", "/a:/b"}}, .files = {{"/a", ""}, {"/b", "{}"}}}, {})
               .starts_with("kubeconfig /a:/b: sets no current-context"));
 }
 
@@ -183,7 +192,7 @@ TEST_CASE("config refused: clusters") {
          "proxy-url must be http://[user:password@]host[:port]"},
         {https_server + ", proxy-url: 'socks5://me:s3cr3t@p'",
          "proxy-url has the scheme socks5, which is not supported: use an HTTP proxy, "
-         "http://host:port (what passes through it is encrypted all the same)"},
+         "http://host:port (traffic through it is still encrypted)"},
         {https_server + ", proxy-url: 'http://me:s3cr3t@p:s3cr3t'",
          "proxy-url has no valid port after its host: use 1 to 65535"},
         {https_server + ", tls-server-name: 'a b'", "tls-server-name must be a host name"},

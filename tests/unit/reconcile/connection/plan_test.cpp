@@ -91,18 +91,6 @@ TEST_CASE("a new value or a new generation is tried again") {
     CHECK(choose({Field::base_role}, digests, refusals).send == FieldSet{Field::base_role});
 }
 
-TEST_CASE("another target makes void what was applied, and so does a field that is not held") {
-    api::Applied applied{.target = {.host = "a", .connection_id = "1"},
-                         .credential = api::AppliedCredential{.digest = "c1"},
-                         .base_role = api::AppliedBaseRole{.value = "VIEWER"}};
-    keep_applicable(applied, {.host = "a", .connection_id = "1"}, {Field::credential});
-    CHECK(applied.credential);
-    CHECK_FALSE(applied.base_role);
-    keep_applicable(applied, {.host = "b", .connection_id = "1"}, all);
-    CHECK_FALSE(applied.credential);
-    CHECK(applied.target.host == "b");
-}
-
 TEST_CASE("a wish in words") {
     const api::Target where{.host = "acme.omniapp.co", .connection_id = "c1"};
     CHECK(describe_push({Field::base_role}, where) ==

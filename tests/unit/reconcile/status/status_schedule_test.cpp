@@ -156,3 +156,40 @@ TEST_CASE("the form on the wire reads back as what was written") {
     CHECK(fingerprints_of(api::OmniConnection::decode(*document).status).all ==
           fingerprints_of(status).all);
 }
+
+TEST_CASE("who insists on another status is answered after growing pauses") {
+    StatusSchedule schedule;
+    const auto ours = fingerprints_of(some_status());
+    schedule.adopt(ours);
+    rt::TimePoint now = start;
+    rt::Duration last{};
+    for (int i = 1; i <= 12; ++i) {
+        schedule.delivered("theirs", now);
+        if (const auto later = schedule.review("theirs", now)) {
+            now = *later;
+            CHECK_FALSE(schedule.review("theirs", now));
+        }
+        CHECK(schedule.contests() == i);
+        const auto due = schedule.due(ours, now);
+        REQUIRE(due);
+        const rt::Duration pause = *due - now;
+        CHECK(pause >= last);
+        CHECK(pause <= StatusSchedule::longest_contest_pause);
+        last = pause;
+        now = *due;
+        schedule.begin(ours);
+        schedule.written(now);
+    }
+    CHECK(last == StatusSchedule::longest_contest_pause);
+    auto other = some_status();
+    other.conditions[0].reason = "Rejected";
+    schedule.delivered("theirs", now + 3s);
+    schedule.review("theirs", now + 3s);
+    CHECK(schedule.due(fingerprints_of(other), now + 3s) == now + 3s); // news are not held up
+    // Left alone for long, the next edit is undone at once.
+    now += 1h;
+    schedule.delivered("theirs", now);
+    CHECK_FALSE(schedule.review("theirs", now));
+    CHECK(schedule.contests() == 1);
+    CHECK(schedule.due(ours, now) == now);
+}
