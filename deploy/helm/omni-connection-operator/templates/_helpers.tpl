@@ -51,8 +51,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{/*
-Rights in what is watched: all namespaces, or each of the list. Secrets are watched as metadata, and
-read when they are named; Kubernetes has no right to the metadata alone, and none to those Secrets only
+Permissions in the watched namespaces: all, or each in the list. Secrets are watched as metadata, and
+read when an object names them. Kubernetes can't grant access to metadata alone, or only to the Secrets
 that an OmniConnection names.
 */}}
 {{- define "oco.watchRules" -}}
@@ -71,9 +71,9 @@ that an OmniConnection names.
 {{- end }}
 
 {{/*
-extraEnv, where with a proxy NO_PROXY has the API server's address too: Pods reach that by the network
-of the cluster, which no proxy outside knows. Upper case wins in the operator, so an empty NO_PROXY is
-not the one to extend.
+extraEnv; with a proxy, the API server's address is added to NO_PROXY: pods reach it through the cluster
+network, which an outside proxy can't reach. In the operator, upper case takes precedence, so an empty
+NO_PROXY is not the one to extend.
 */}}
 {{- define "oco.env" -}}
 {{- $proxied := false }}
@@ -89,7 +89,7 @@ not the one to extend.
 {{- range .Values.extraEnv }}
 {{- if and $proxied (eq .name $extended) }}
 {{- if .valueFrom }}
-{{- fail (printf "extraEnv: %s needs a value, since the API server's address is added to it: valueFrom can't be extended" .name) }}
+{{- fail (printf "extraEnv: %s needs a value, because the API server's address is added to it; valueFrom can't be extended" .name) }}
 {{- end }}
 {{- $out = append $out (dict "name" .name "value" (list .value $apiServer | compact | join ",")) }}
 {{- else }}
