@@ -7,8 +7,8 @@ RUN apt-get update -q \
     && apt-get upgrade -y -q \
     && apt-get install -y -q --no-install-recommends \
         clang-16 lld-16 cmake ninja-build \
-        libboost1.81-dev libssl-dev zlib1g-dev libyaml-cpp-dev rapidjson-dev prometheus-cpp-dev \
-        libcli11-dev ca-certificates \
+        libboost1.81-dev libssl-dev zlib1g-dev libc-ares-dev libyaml-cpp-dev rapidjson-dev \
+        prometheus-cpp-dev libcli11-dev ca-certificates \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY CMakeLists.txt CMakePresets.json ./

@@ -117,7 +117,7 @@ def write_private(path: Path, text: str) -> Path:
 
 
 def is_ready(operator: Program) -> bool:
-    """Whether /readyz says so; the log tells where it is served."""
+    """Whether /readyz says so; the log says where it is served."""
     operator.require_running()
     served = re.search(r"serving health.*address=(\S+)", operator.log.read_text(errors="replace"))
     if not served:
@@ -275,7 +275,7 @@ class Demo:
         self.make_a_mistake(omni)
 
     def start_omni(self) -> Omni:
-        self.step("A Kubernetes control plane, and omni-emulator in Omni's place")
+        self.step("Start a Kubernetes control plane, and omni-emulator in place of Omni")
         version = json.loads(self.plane.kubectl("version", "--output=json").stdout)
         say(f"kube-apiserver {version['serverVersion']['gitVersion']} at {self.plane.server}")
         omni = Omni(self.bin_dir)
@@ -286,7 +286,7 @@ class Demo:
         return omni
 
     def start_operator(self, omni: Omni) -> None:
-        self.step("The operator")
+        self.step("Start the operator")
         self.kubectl("apply", "-f", "crds/")
 
         def have_conditions() -> bool:
@@ -314,7 +314,7 @@ class Demo:
         say(f"ready; its log: {relative(operator.log)}")
 
     def first_connections(self, omni: Omni) -> None:
-        self.step("Say in Kubernetes what Omni should hold: deploy/samples")
+        self.step("Declare in Kubernetes what Omni should hold: deploy/samples")
         self.kubectl("create", "namespace", NAMESPACE)
         self.kubectl("config", "set-context", "--current", f"--namespace={NAMESPACE}")
         self.secret("omni-api-key", "token", omni.token_file)
@@ -383,12 +383,12 @@ class Demo:
         self.rotate(omni, "events-bigquery", "events", "service-account.json", key)
 
     def rotate_snowflake_key(self, omni: Omni) -> None:
-        self.step("Rotate a Snowflake key (in the older PKCS#1 form, which Omni would refuse)")
+        self.step("Rotate a Snowflake key (in the older PKCS#1 format, which Omni would reject)")
         key = openssl("genrsa", "-traditional", "2048")
         self.rotate(omni, "finance-snowflake", "finance", "tls.key", key)
 
     def change_role(self, omni: Omni) -> None:
-        self.step("Change a role; a label on a Secret changes nothing")
+        self.step("Change a role; a label on a Secret sends nothing")
         self.kubectl("label", "secret", "sales-db", "team=sales")
         changed = time.time()
         self.kubectl("patch", "oconn", "sales", "--type=merge", "-p", '{"spec":{"baseRole":"MODELER"}}')
@@ -397,7 +397,7 @@ class Demo:
         self.kubectl("get", "oconn", "sales")
 
     def make_a_mistake(self, omni: Omni) -> None:
-        self.step("A mistake is found before it is sent")
+        self.step("A mistake is found before anything is sent")
         self.kubectl("patch", "secret", "events-bigquery", "-p",
                      '{"stringData":{"service-account.json":"oops"}}')  # fmt: skip
         self.wait("condition=Stalled", "oconn/events")
@@ -406,11 +406,11 @@ class Demo:
                      r'jsonpath={.status.conditions[?(@.type=="Ready")].message}{"\n"}')  # fmt: skip
         omni.show_new_requests()
         before = {"stringData": {"service-account.json": (WORK / "bigquery-key.json").read_text()}}
-        shown = {"stringData": {"service-account.json": "‹the value before›"}}
+        shown = {"stringData": {"service-account.json": "‹previous value›"}}
         self.patch_secret("events-bigquery", before, shown)
         self.wait("condition=Ready", "oconn/events")
         omni.show_new_requests()
-        say("Omni has that value already. All that happened, as Kubernetes tells it:")
+        say("Omni already has that value. The Events of this demo:")
         self.kubectl("events")
 
     def keep(self) -> None:
@@ -426,7 +426,7 @@ class Demo:
             f"tail -f {relative(WORK / 'operator.log')}",
         ):
             print(f"  {line}")
-        print(f"\nCtrl-C here, or kill {os.getpid()}, ends it all and removes it.", flush=True)
+        print(f"\nCtrl-C here, or kill {os.getpid()}, stops and removes everything.", flush=True)
         while True:
             signal.pause()
 
@@ -443,7 +443,7 @@ def relative(path: Path) -> str:
 def require_programs(bin_dir: Path) -> None:
     for name in ("omni-emulator", "omni-connection-operator"):
         if not os.access(bin_dir / name, os.X_OK):
-            raise DemoError(f"there is no {bin_dir / name}: run make build")
+            raise DemoError(f"{bin_dir / name} does not exist: run make build")
 
 
 def play(bin_dir: Path, keep: bool) -> None:
@@ -475,7 +475,7 @@ def play(bin_dir: Path, keep: bool) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Shows the operator at work on this machine.")
     parser.add_argument("--bin", type=Path, default=ROOT / "build/release/bin",
-                        help="where the programs are")  # fmt: skip
+                        help="directory of the programs")  # fmt: skip
     parser.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C")
     arguments = parser.parse_args()
     os.chdir(ROOT)
@@ -484,7 +484,7 @@ def main() -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"demo: another one is running in {WORK}; end it first", file=sys.stderr)
+        print(f"demo: another one is running in {WORK}; stop it first", file=sys.stderr)
         return 1
     for log in WORK.glob("*.log"):
         log.unlink()

@@ -1,4 +1,4 @@
-"""Writes docs/api.md from crds/; with --check only says whether it is current (exit 1: it is not)."""
+"""Writes docs/api.md from crds/; with --check, only checks that it is current (exit 1 if not)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ PAGE = ROOT / "docs" / "api.md"
 HEAD = """\
 # API reference
 
-Made from [crds/](../crds/) by `scripts/api_reference.py`. `kubectl explain oconn.spec --recursive`
-shows the same. What the API server refuses is listed under *Rules*, with the words that it uses.
+Generated from [crds/](../crds/) by `scripts/api_reference.py`. `kubectl explain oconn.spec --recursive`
+shows the same. *Rules* lists the messages with which the API server rejects invalid objects.
 """
 TABLE = "| field | type | meaning |\n| --- | --- | --- |\n"
 BOUNDS = {
@@ -121,7 +121,7 @@ def main() -> int:
         return 0
     if PAGE.exists() and PAGE.read_text() == wanted:
         return 0
-    print(f"{PAGE.relative_to(ROOT)} is not what crds/ say: run scripts/api_reference.py")
+    print(f"{PAGE.relative_to(ROOT)} does not match crds/: run scripts/api_reference.py")
     return 1
 
 

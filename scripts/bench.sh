@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # bench.sh [ARGUMENTS...]: measures the release binary on a real kube-apiserver, for a few minutes. For
-# figures that mean anything, let nothing else run. $PEER is the command of another operator to measure
-# beside it; see tests/bench/bench.py --help.
+# meaningful figures, run nothing else. $PEER is the command of another operator to compare with; see
+# tests/bench/bench.py --help.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# buildah.sh ARGUMENT...: buildah as image.sh uses it: as root, with no container engine and no mounts of
-# its own (chroot, vfs). Its images are kept apart from those of the system, unless $STORAGE_DRIVER says
-# how the system's are stored.
+# buildah.sh ARGUMENT...: runs buildah as image.sh uses it: as root, without a container engine and without
+# mounts (chroot, vfs). Its images are kept apart from the system's, unless $STORAGE_DRIVER says how the
+# system's are stored.
 set -euo pipefail
 log_name=buildah
 # shellcheck source=tests/tools/cache.sh

@@ -9,7 +9,7 @@ programs() {
     scripts/build.sh release omni-connection-operator omni-emulator
 }
 
-step "a control plane (etcd, kube-apiserver, kubectl), the operator and omni-emulator, side by side"
+step "a control plane (etcd, kube-apiserver, kubectl), the operator and omni-emulator, in parallel"
 side_by_side control_plane programs
 use_control_plane
 keep=()

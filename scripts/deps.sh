@@ -8,7 +8,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 control_plane=(python3 python3-venv openssl ca-certificates)
 declare -A packages_of=(
     [build]="clang-16 lld-16 cmake ninja-build ccache git libboost1.81-dev libssl-dev zlib1g-dev
-        libyaml-cpp-dev rapidjson-dev prometheus-cpp-dev libcli11-dev doctest-dev"
+        libc-ares-dev libyaml-cpp-dev rapidjson-dev prometheus-cpp-dev libcli11-dev doctest-dev"
     [demo]="${control_plane[*]}"
     # Lua runs what Argo CD is told.
     [test]="${control_plane[*]} python3-pytest python3-pytest-xdist python3-yaml lua5.1"

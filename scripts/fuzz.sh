@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # fuzz.sh [SECONDS]: runs each target of tests/fuzz for that long (default 20), from its corpus
-# there and what earlier runs found interesting. Inputs that break something are left in build/fuzz/found.
+# there and interesting inputs of earlier runs. Inputs that break something are left in build/fuzz/found.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -2,10 +2,10 @@
 # image.sh [ARGUMENT...]: builds the image of Dockerfile with buildah, which needs no container engine,
 # and writes it to build/image/omni-connection-operator.tar, for `docker load`, `podman load` or `kind
 # load image-archive`. ARGUMENTs go to `buildah build`. The base image is pulled once, or made by
-# debootstrap where no registry answers.
+# debootstrap if no registry responds.
 #
-# Does nothing where the image is of these sources, this base image and these ARGUMENTs already. It does
-# not look for newer Debian packages: FORCE=1 builds in any case.
+# Does nothing if the image was already built from these sources, this base image and these ARGUMENTs. It
+# does not look for newer Debian packages: FORCE=1 always builds.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -57,7 +57,7 @@ image_key() {
 uncommitted() {
     local changes
     changes="$(git status --short -- "${sources[@]}" 2>/dev/null)" || return 0
-    [[ -z "$changes" ]] || printf 'with changes that are in no commit:\n%s\n' "$changes"
+    [[ -z "$changes" ]] || printf 'with uncommitted changes:\n%s\n' "$changes"
 }
 
 mkdir -p build/image
@@ -68,7 +68,7 @@ if ! has_image "$base"; then
     if timeout 60 scripts/buildah.sh pull --quiet "$public_base" >build/image/pull.log 2>&1; then
         scripts/buildah.sh tag "$public_base" "$base"
     else
-        echo "no registry answers (build/image/pull.log): making it with debootstrap"
+        echo "no registry responds (build/image/pull.log): creating it with debootstrap"
         make_base
     fi
     has_image "$base" || fail "no base image; see above"
@@ -87,7 +87,7 @@ if [[ "${FORCE:-0}" != 0 ]] || ! has_image "$keyed"; then
 fi
 scripts/buildah.sh tag "$keyed" "$image" # which may be another check-out's by now
 if [[ -e "$archive" && "$(cat -- "$archive.key" 2>/dev/null)" == "$key" ]]; then
-    echo "$archive: image is up to date (FORCE=1 builds it again)"
+    echo "$archive: the image is up to date (FORCE=1 rebuilds it)"
     exit
 fi
 rm -f -- "$archive"

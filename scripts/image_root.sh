@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # image_root.sh BINARY DIRECTORY: lays out the root directory of the image on Debian: the binary, the
-# shared libraries it is linked with, the CAs, and a user. What dpkg knows of their packages goes to
-# /var/lib/dpkg/status.d, where scanners look for it, and their licences to /usr/share/doc.
+# shared libraries it is linked with, the CA certificates, and a user. The dpkg status of their packages
+# goes to /var/lib/dpkg/status.d, where scanners look for it, and their licences to /usr/share/doc.
 set -euo pipefail
 binary="${1:?usage: image_root.sh BINARY DIRECTORY}"
 image="${2:?usage: image_root.sh BINARY DIRECTORY}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# lint.sh [--format]: all checks that need no build of ours; --format only formats the C++ in place.
-# Goes on after a finding, and ends with 1 if there was one.
+# lint.sh [--format]: all checks that need no build; --format only formats the C++ in place.
+# Continues after a finding, and exits with 1 if there was one.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -61,7 +61,7 @@ helm_chart() {
     helm="$(tests/tools/build.sh helm helm | tail -n 1)/helm"
     # Helm reads no CRDs from outside of a chart.
     diff -r crds "$chart/crds" ||
-        { echo "mend: cp crds/*.yaml $chart/crds/" && return 1; }
+        { echo "to fix it: cp crds/*.yaml $chart/crds/" && return 1; }
     "$helm" lint --strict --quiet --values "$chart/ci/values.yaml" "$chart" &&
         "$helm" lint --strict --quiet --values "$chart/ci/values.yaml" \
             --set 'namespaces={a,b},metrics.serviceMonitor.enabled=true' "$chart"
@@ -88,17 +88,17 @@ mapfile -t py < <(files '*.py')
 # A chart's templates are YAML only once they are rendered.
 mapfile -t yaml < <(files '*.yaml' '*.yml' .clang-format .clang-tidy | grep -v '/templates/')
 
-check "clang-format: ${#cpp[@]} files (make format mends)" \
+check "clang-format: ${#cpp[@]} files (make format fixes them)" \
     clang-format-16 --dry-run -Werror "${cpp[@]}"
 check "house rules: tests/tidy/forbidden.sh" tests/tidy/forbidden.sh
 check "docs/: links, reasons, length" "$python" tests/tidy/docs.py
-check "docs/api.md is what crds/ say" "$python" scripts/api_reference.py --check
+check "docs/api.md matches crds/" "$python" scripts/api_reference.py --check
 check "alerts: promtool, runbooks" alerts
 check "shellcheck: ${#shell[@]} files" shellcheck --external-sources --source-path=SCRIPTDIR "${shell[@]}"
 check "Dockerfile: hadolint" dockerfile
 check "pyflakes: ${#py[@]} files" "$python" -m pyflakes "${py[@]}"
 check "YAML: ${#yaml[@]} files" parse_yaml "${yaml[@]}"
-check "README.md shows deploy/samples as they are" "$python" tests/tidy/samples.py
+check "README.md shows deploy/samples unchanged" "$python" tests/tidy/samples.py
 check "Helm chart" helm_chart
 check "deploy/: server-side dry-run against a kube-apiserver" dry_run
 check "clang-tidy" tidy

@@ -96,7 +96,7 @@ def summarize(title: str, record: Record, total: float) -> None:
     width = max((len(name) for name, _ in record.figures), default=0)
     for name, line in record.figures:
         print(f"  {name:{width}}  {line}")
-    print(f"\n== {title}: what took longest (some of it side by side), min:s")
+    print(f"\n== {title}: what took longest (some in parallel), min:s")
     for seconds, name in sorted(record.times, reverse=True)[:LONGEST]:
         print(f"  {clock(seconds):>6}  {name}")
     print(f"  {clock(total):>6}  in all\n")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # soak.sh [PYTEST ARGUMENTS...]: the tests of the rate limit (tests/e2e/test_budget.py) at Omni's 60
 # requests a minute and at full length: about 15 minutes. The same tests, with the same bounds, run
-# with the other end-to-end tests, at 600 a minute and for shorter.
+# with the other end-to-end tests, at 600 a minute and for a shorter time.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# source_commit.sh [--paths]: the commit that the operator and its image are of, in 12 digits: the last
-# one that changed anything they are made of, so that a change of tests or docs makes no other image. A
-# check-out of it has the same sources as HEAD. `unknown` outside of a Git repository. --paths: what
-# they are made of instead: files and folders.
+# source_commit.sh [--paths]: prints the commit of the operator and its image, in 12 digits: the last one
+# that changed any of their sources, so that changed tests or docs don't lead to another image. A checkout
+# of it has the same sources as HEAD. Prints `unknown` outside of a Git repository. --paths: prints the
+# sources instead, files and folders.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What takes long, and what test.sh has not run: thousands of seeds, the unit, conformance and
+# The long tests, which test.sh does not run: thousands of seeds, the unit, conformance and
 # simulation tests under sanitizers, chaos, rate limits in real time, the image.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -13,10 +13,10 @@ timed "Debian packages" scripts/deps.sh build test sanitize image
 programs() {
     timed "build: release" scripts/build.sh release &&
         timed "build: asan-ubsan" scripts/build.sh asan-ubsan operator_unit emulator_unit \
-            kube_conformance operator_cases operator_sim budget_sim fuzz_replay
+            kube_conformance operator_scenarios operator_sim budget_sim fuzz_replay
 }
 
-step "a control plane (etcd, kube-apiserver, kubectl) and the programs, side by side"
+step "a control plane (etcd, kube-apiserver, kubectl) and the programs, in parallel"
 side_by_side control_plane programs
 use_control_plane
 
