@@ -15,7 +15,7 @@ declare -A packages_of=(
     # binutils has addr2line, which names the lines where llvm-symbolizer is not installed.
     [sanitize]="libclang-rt-16-dev binutils"
     # The Helm chart and the manifests are shown to a kube-apiserver.
-    [lint]="${control_plane[*]} clang-format-16 clang-tidy-16 shellcheck python3-pyflakes python3-pytest
+    [lint]="${control_plane[*]} clang-format-16 shellcheck python3-pyflakes python3-pytest
         python3-yaml"
     [image]="buildah debootstrap binutils"
 )

@@ -72,11 +72,13 @@ dry_run() {
 }
 
 tidy() {
+    local clang_tidy
+    clang_tidy="$(tests/tools/clang_tidy.sh | tail -n 1)" || return 1
     cmake --preset tidy >build/tidy.configure.log 2>&1 || {
         cat build/tidy.configure.log
         return 1
     }
-    nice "$python" scripts/tidy.py build/tidy "$(jobs)"
+    nice "$python" scripts/tidy.py "$clang_tidy" build/tidy "$(jobs)"
 }
 
 mkdir -p build

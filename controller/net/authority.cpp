@@ -54,7 +54,7 @@ ParsedAuthority parse_authority(std::string_view text) {
 
 std::optional<asio::ip::address> parse_address(std::string_view text) {
     boost::system::error_code ec;
-    const auto address = asio::ip::make_address(std::string(text), ec);
+    auto address = asio::ip::make_address(std::string(text), ec);
     // Asio also takes a zone, and stops at a NUL.
     if (ec || text.find_first_of(std::string_view("%\0", 2)) != std::string_view::npos)
         return std::nullopt;

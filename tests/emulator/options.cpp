@@ -37,7 +37,7 @@ Result<std::string> read_file(const std::string& path) {
 
 Result<void> split_address(const std::string& listen, Options& options) {
     const auto colon = listen.rfind(':');
-    const auto wrong = problem("--listen: \"" + listen + "\" is not HOST:PORT");
+    auto wrong = problem("--listen: \"" + listen + "\" is not HOST:PORT");
     if (colon == std::string::npos || colon == 0)
         return wrong;
     options.host = listen.substr(0, colon);

@@ -21,7 +21,7 @@ void append(std::string& words, const std::string& word) {
 } // namespace
 
 std::string confidential(std::string_view value) {
-    const bool has_a_form = value.starts_with("-----BEGIN") || value.starts_with("{");
+    const bool has_a_form = value.starts_with("-----BEGIN") || value.starts_with('{');
     return has_a_form ? std::string(value) : std::string(prefix) + std::string(value);
 }
 

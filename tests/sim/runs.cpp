@@ -168,6 +168,7 @@ const Report* Runs::first_failure() const {
 
 Runs run_seeds(const Seeds& seeds, unsigned jobs, StopAt stop) {
     std::vector<Worker> workers;
+    workers.reserve(jobs);
     for (unsigned number = 0; number < jobs; ++number)
         workers.push_back(start_worker(seeds, number, jobs, stop));
     Runs runs;

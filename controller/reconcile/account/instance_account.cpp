@@ -15,7 +15,7 @@ std::string what_is_wrong(const SecretBytes& key) {
     const std::string_view text = key.expose();
     if (text.empty())
         return "is empty; put the API key there";
-    if (text.starts_with("Bearer ") || text.starts_with("{"))
+    if (text.starts_with("Bearer ") || text.starts_with('{'))
         return "holds more than the API key; put the key alone there, without \"Bearer\", quotes "
                "or JSON around it";
     if (text.find_first_of(" \t\r\n") != std::string_view::npos)

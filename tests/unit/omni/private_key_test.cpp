@@ -326,7 +326,6 @@ TEST_CASE("private key: damage is called damage") {
 
 TEST_CASE("private key: a changed byte anywhere is noticed") {
     const std::string der = der_of_pem(pkcs1_pem(rsa_key()));
-    const std::string good = pkcs8_pem(rsa_key());
     int accepted = 0;
     for (std::size_t i = 0; i < der.size(); i += 7) {
         std::string changed = der;
