@@ -12,6 +12,9 @@
 
 namespace oco {
 
+// SHA-256 of a list of texts, lower-case hex.
+std::string fingerprint_of(const std::vector<std::string>& texts);
+
 class Texts {
   public:
     using List = std::vector<std::string>;
@@ -30,7 +33,7 @@ class Texts {
 
     [[nodiscard]] auto end() const { return held_.get().list.end(); }
 
-    // SHA-256, lower-case hex: computed once.
+    // fingerprint_of() them, computed once.
     [[nodiscard]] const std::string& fingerprint() const { return held_.get().fingerprint; }
 
     bool operator==(const Texts&) const = default;

@@ -3,6 +3,7 @@
 #include "rt/deadline.hpp"
 
 #include <iterator>
+#include <optional>
 
 namespace oco::http {
 namespace {
@@ -27,6 +28,37 @@ asio::awaitable<Result<void>> read_until(rt::Stream& stream, ResponseParser& par
     }
     co_return Result<void>();
 }
+
+// Hands a 2xx answer's body over as it arrives. Any other is left in the parser.
+class Delivery {
+  public:
+    Delivery(const BodySink& sink, const ClientOptions& options) : sink_(sink), options_(options) {}
+
+    [[nodiscard]] bool too_large() const { return too_large_; }
+
+    // To be called after each read; false when no more should be read.
+    bool go_on(ResponseParser& parser) {
+        if (!parser.head_done())
+            return true;
+        if (!successful_)
+            successful_ = parser.head().status / 100 == 2;
+        if (!*successful_) {
+            too_large_ = parser.body_size() > options_.body_limit;
+            return !too_large_;
+        }
+        const SecretBytes part = parser.take_body();
+        delivered_ += part.size();
+        too_large_ = delivered_ > options_.sink_limit;
+        return !too_large_ && sink_(part.expose());
+    }
+
+  private:
+    const BodySink& sink_;
+    const ClientOptions& options_;
+    std::optional<bool> successful_;
+    std::size_t delivered_ = 0;
+    bool too_large_ = false;
+};
 
 } // namespace
 
@@ -58,10 +90,11 @@ void Client::set_endpoint(rt::Endpoint endpoint) {
     idle_.clear();
 }
 
-asio::awaitable<Result<Response>> Client::send(Request request, rt::Duration deadline) {
+asio::awaitable<Result<Response>> Client::send(Request request, rt::Duration deadline,
+                                               BodySink sink) {
     Progress progress;
-    auto response =
-        co_await rt::with_deadline(runtime_, deadline, exchange(std::move(request), progress));
+    auto response = co_await rt::with_deadline(
+        runtime_, deadline, exchange(std::move(request), progress, std::move(sink)));
     if (response)
         co_return response;
     Error error = response.error();
@@ -75,12 +108,13 @@ asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::open(Request re
     co_return co_await rt::with_deadline(runtime_, deadline, start(std::move(request), progress));
 }
 
-asio::awaitable<Result<Response>> Client::exchange(Request request, Progress& progress) {
+asio::awaitable<Result<Response>> Client::exchange(Request request, Progress& progress,
+                                                   BodySink sink) {
     auto connection = co_await take_connection();
     if (!connection)
         co_return connection.error();
     const Origin origin = connection->origin;
-    auto response = co_await ask(std::move(*connection), request, progress);
+    auto response = co_await ask(std::move(*connection), request, progress, sink);
     // A server may close an idle connection at any time, also while a request is on its way.
     const bool stale = !response && origin == Origin::pooled && !progress.answered;
     if (!stale || request.method != "GET" || options_.stale_get == ClientOptions::StaleGet::fail)
@@ -88,22 +122,27 @@ asio::awaitable<Result<Response>> Client::exchange(Request request, Progress& pr
     auto fresh = co_await connect();
     if (!fresh)
         co_return fresh.error();
-    co_return co_await ask(std::move(*fresh), request, progress);
+    co_return co_await ask(std::move(*fresh), request, progress, sink);
 }
 
 asio::awaitable<Result<Response>> Client::ask(Connection connection, const Request& request,
-                                              Progress& progress) {
+                                              Progress& progress, const BodySink& sink) {
     if (auto written = co_await write(*connection.stream, request, progress); !written)
         co_return written.error();
-    ResponseParser parser(options_.body_limit, request.accept_encoding);
-    auto read = co_await read_until(*connection.stream, parser, progress.answered,
-                                    [](const ResponseParser& p) { return p.done(); });
+    ResponseParser parser(sink ? 0 : options_.body_limit, request.accept_encoding);
+    Delivery delivery(sink, options_);
+    auto read =
+        co_await read_until(*connection.stream, parser, progress.answered, [&](ResponseParser& p) {
+            return (sink && !delivery.go_on(p)) || p.done();
+        });
     if (!read)
         co_return read.error();
+    if (delivery.too_large())
+        co_return make_error(ErrorClass::too_large, "the response is too large");
     Response response;
     static_cast<ResponseHead&>(response) = parser.head();
     response.body = parser.take_body();
-    if (response.keep_alive)
+    if (response.keep_alive && parser.done())
         give_back(std::move(connection));
     co_return response;
 }

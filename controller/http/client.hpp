@@ -4,17 +4,22 @@
 #include "http/codec.hpp"
 #include "rt/runtime.hpp"
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
 
 namespace oco::http {
 
+// Takes the next part of a body. False: no more is wanted.
+using BodySink = std::function<bool(std::string_view)>;
+
 struct ClientOptions {
     std::string user_agent = "omni-connection-operator";
     std::size_t max_idle = 4;
     rt::Duration idle_timeout = std::chrono::seconds(50); // below what servers commonly have (60 s)
     std::size_t body_limit = std::size_t{64} << 20;       // bytes of one answer
+    std::size_t sink_limit = std::size_t{1} << 30;        // bytes of one answer to a BodySink
     // For a GET on a connection that the server closed while it was idle. Where requests are
     // counted, the caller has to send each one itself.
     enum class StaleGet { send_again, fail } stale_get = StaleGet::send_again;
@@ -49,7 +54,9 @@ class Client {
     // One request, one complete response (of any status), within `deadline` in all. The error's
     // `sent` says whether a byte of the request may have left. Nothing is retried except, by
     // option, a GET.
-    asio::awaitable<Result<Response>> send(Request request, rt::Duration deadline);
+    // With a `sink`, the body of a 2xx answer goes there as it arrives, not into the response.
+    asio::awaitable<Result<Response>> send(Request request, rt::Duration deadline,
+                                           BodySink sink = nullptr);
 
     // The head within `deadline`, the body by the caller.
     asio::awaitable<Result<std::unique_ptr<ResponseStream>>> open(Request request,
@@ -81,9 +88,9 @@ class Client {
         bool answered = false; // at least one byte
     };
 
-    asio::awaitable<Result<Response>> exchange(Request request, Progress& progress);
+    asio::awaitable<Result<Response>> exchange(Request request, Progress& progress, BodySink sink);
     asio::awaitable<Result<Response>> ask(Connection connection, const Request& request,
-                                          Progress& progress);
+                                          Progress& progress, const BodySink& sink);
     asio::awaitable<Result<std::unique_ptr<ResponseStream>>> start(Request request,
                                                                    Progress& progress);
     asio::awaitable<Result<void>> write(rt::Stream& stream, const Request& request,

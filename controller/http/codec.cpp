@@ -266,4 +266,8 @@ SecretBytes ResponseParser::take_body() {
     return std::exchange(body, SecretBytes());
 }
 
+std::size_t ResponseParser::body_size() const {
+    return impl_->inflater ? impl_->unpacked.size() : impl_->parser->get().body().size();
+}
+
 } // namespace oco::http

@@ -32,6 +32,7 @@ class ResponseParser {
     [[nodiscard]] ResponseHead head() const;
     // The part of the body that has arrived since the last call.
     SecretBytes take_body();
+    [[nodiscard]] std::size_t body_size() const; // of what take_body() would return
 
   private:
     struct Impl;

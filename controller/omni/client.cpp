@@ -23,10 +23,12 @@ asio::awaitable<Result<void>> Client::update_connection(std::string id, Update u
 }
 
 asio::awaitable<Result<std::vector<ConnectionInfo>>> Client::list_connections() {
-    const auto response = co_await read(list_request());
+    ConnectionListReader reader;
+    const auto response =
+        co_await read(list_request(), [&](std::string_view part) { return reader.feed(part); });
     if (!response)
         co_return response.error();
-    auto connections = parse_connections(*response);
+    auto connections = reader.finish(response->status);
     if (connections)
         for (auto& info : *connections)
             withhold_repeats(info);
@@ -56,18 +58,18 @@ asio::awaitable<Result<void>> Client::whoami() {
     co_return check_success(*response, {.token = &token_}, runtime_.wall_now());
 }
 
-asio::awaitable<Result<http::Response>> Client::read(http::Request request) {
-    auto response = co_await send(std::move(request));
+asio::awaitable<Result<http::Response>> Client::read(http::Request request, http::BodySink sink) {
+    auto response = co_await send(std::move(request), std::move(sink));
     if (response && !is_success(response->status))
         co_return error_of(*response, {.token = &token_}, runtime_.wall_now());
     co_return response;
 }
 
-asio::awaitable<Result<http::Response>> Client::send(http::Request request) {
+asio::awaitable<Result<http::Response>> Client::send(http::Request request, http::BodySink sink) {
     request.bearer = token_.clone();
     const std::string method = request.method;
     const auto start = runtime_.now();
-    auto response = co_await http_.send(std::move(request), request_deadline);
+    auto response = co_await http_.send(std::move(request), request_deadline, std::move(sink));
     if (observer_)
         observer_(method, response ? response->status : 0, runtime_.now() - start);
     if (!response)

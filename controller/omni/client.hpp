@@ -47,10 +47,12 @@ class Client {
     asio::awaitable<Result<void>> whoami();
 
   private:
-    // Any response.
-    asio::awaitable<Result<http::Response>> send(http::Request request);
+    // Any response; as http::Client has it.
+    asio::awaitable<Result<http::Response>> send(http::Request request,
+                                                 http::BodySink sink = nullptr);
     // A 2xx response to a read.
-    asio::awaitable<Result<http::Response>> read(http::Request request);
+    asio::awaitable<Result<http::Response>> read(http::Request request,
+                                                 http::BodySink sink = nullptr);
     void withhold_repeats(ConnectionInfo& info) const;
 
     rt::Runtime& runtime_;

@@ -3,10 +3,11 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 
-#include <rapidjson/reader.h>
+#include <boost/json/basic_parser_impl.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -21,6 +22,11 @@ bool is_usable_id(std::string_view id) {
                c == '-' || c == '_';
     });
 }
+
+// Longer than any text that the CRDs take (but for the values): what is cut off there equals none.
+constexpr std::size_t max_text_bytes = 4096;
+// Of all values of one connection: more than an object can hold.
+constexpr std::size_t max_values_bytes = std::size_t{4} << 20;
 
 std::vector<std::string> split_values(std::string_view text) {
     std::vector<std::string> values;
@@ -57,90 +63,126 @@ Member member_of(std::string_view text) {
 
 enum class Shape { list, single };
 
-// Takes RapidJSON's events, so that 64 MiB of JSON never become a tree. `depth_` counts the open
+// Takes the parser's events, so that the JSON never becomes a tree. `depth_` counts the open
 // containers; an entry's members are at `entry_depth()`.
-class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ConnectionReader> {
+class ConnectionHandler {
   public:
-    explicit ConnectionReader(Shape shape) : shape_(shape) {}
+    using string_view = boost::json::string_view;
+    using error_code = boost::json::error_code;
+
+    // The parser's own bounds: texts are bounded here, containers by what is kept of them.
+    static constexpr std::size_t max_object_size = std::size_t(-1);
+    static constexpr std::size_t max_array_size = std::size_t(-1);
+    static constexpr std::size_t max_key_size = std::size_t(-1);
+    static constexpr std::size_t max_string_size = std::size_t(-1);
+
+    explicit ConnectionHandler(Shape shape) : shape_(shape) {}
 
     // Whether the documented member was there.
     [[nodiscard]] bool documented() const { return documented_; }
 
-    [[nodiscard]] bool too_many() const { return too_many_; }
+    // What there was too much of; empty: nothing.
+    [[nodiscard]] const std::string& excess() const { return excess_; }
 
     std::vector<ConnectionInfo>& connections() { return connections_; }
 
-    // Numbers and booleans.
-    bool Default() { return true; }
+    bool on_document_begin(error_code& /*ec*/) { return true; }
 
-    bool Bool(bool value) {
-        if (at_member() && member_ == Member::deleted_at)
-            entry_.deleted = value;
-        return true;
-    }
+    bool on_document_end(error_code& /*ec*/) { return true; }
 
-    bool Null() {
-        if (at_member() && member_ == Member::attribute)
-            attribute_told_ = true;
-        return true;
-    }
-
-    bool String(const char* data, rapidjson::SizeType size, bool /*copy*/) {
-        const std::string_view text(data, size);
-        if (at_member())
-            take(text);
-        else if (in_values_ && depth_ == entry_depth() + 1)
-            values_.emplace_back(text);
-        return true;
-    }
-
-    bool RawNumber(const char* /*data*/, rapidjson::SizeType /*size*/, bool /*copy*/) {
-        if (at_member() && member_ == Member::deleted_at)
-            entry_.deleted = true;
-        return true;
-    }
-
-    bool Key(const char* data, rapidjson::SizeType size, bool /*copy*/) {
-        const std::string_view text(data, size);
-        if (depth_ == 1)
-            matches_ = text == (shape_ == Shape::list ? "connections" : "connection");
-        else if (at_member())
-            member_ = member_of(text);
-        return true;
-    }
-
-    bool StartObject() {
+    bool on_object_begin(error_code& /*ec*/) {
         if (depth_ == 1 && matches_ && shape_ == Shape::single)
             enter();
         if (inside_ && depth_ + 1 == entry_depth())
             begin_entry();
-        return ++depth_ <= json::max_depth;
+        ++depth_;
+        return true;
     }
 
-    bool EndObject(rapidjson::SizeType /*members*/) {
-        if (at_member() && !finish_entry())
+    bool on_object_end(std::size_t /*members*/, error_code& ec) {
+        if (at_member() && !finish_entry()) {
+            ec = boost::json::error::array_too_large;
             return false;
+        }
         leave();
         return true;
     }
 
-    bool StartArray() {
+    bool on_array_begin(error_code& /*ec*/) {
         if (depth_ == 1 && matches_ && shape_ == Shape::list)
             enter();
         if (at_member() && member_ == Member::values) {
             in_values_ = true;
-            values_.clear();
-            entry_.values_form = ValuesForm::list;
+            forget_values(ValuesForm::list);
         }
-        return ++depth_ <= json::max_depth;
+        ++depth_;
+        return true;
     }
 
-    bool EndArray(rapidjson::SizeType /*elements*/) {
+    bool on_array_end(std::size_t /*elements*/, error_code& /*ec*/) {
         leave();
         if (depth_ == entry_depth())
             in_values_ = false;
         return true;
     }
+
+    bool on_key_part(string_view part, std::size_t /*so_far*/, error_code& /*ec*/) {
+        collect(part, max_text_bytes);
+        return true;
+    }
+
+    bool on_key(string_view last, std::size_t /*size*/, error_code& /*ec*/) {
+        collect(last, max_text_bytes);
+        if (depth_ == 1)
+            matches_ = text_ == (shape_ == Shape::list ? "connections" : "connection");
+        else if (at_member())
+            member_ = member_of(text_);
+        text_.clear();
+        return true;
+    }
+
+    bool on_string_part(string_view part, std::size_t /*so_far*/, error_code& /*ec*/) {
+        if (at_member() || at_value())
+            collect(part, is_value() ? max_values_bytes + 1 : max_text_bytes);
+        return true;
+    }
+
+    bool on_string(string_view last, std::size_t size, error_code& ec) {
+        on_string_part(last, size, ec);
+        if (at_member())
+            take(std::exchange(text_, {}));
+        else if (at_value())
+            add_value(std::exchange(text_, {}));
+        return true;
+    }
+
+    bool on_null(error_code& /*ec*/) {
+        if (at_member() && member_ == Member::attribute)
+            attribute_told_ = true;
+        return true;
+    }
+
+    bool on_bool(bool value, error_code& /*ec*/) {
+        if (at_member() && member_ == Member::deleted_at)
+            entry_.deleted = value;
+        return true;
+    }
+
+    bool on_number_part(string_view /*text*/, error_code& /*ec*/) { return true; }
+
+    bool on_int64(std::int64_t /*value*/, string_view /*text*/, error_code& /*ec*/) {
+        return number();
+    }
+
+    bool on_uint64(std::uint64_t /*value*/, string_view /*text*/, error_code& /*ec*/) {
+        return number();
+    }
+
+    bool on_double(double /*value*/, string_view /*text*/, error_code& /*ec*/) { return number(); }
+
+    bool on_comment_part(string_view /*text*/, error_code& /*ec*/) { return true; }
+
+    bool on_comment(string_view /*text*/, error_code& /*ec*/) { return true; }
 
   private:
     [[nodiscard]] std::size_t entry_depth() const { return shape_ == Shape::list ? 3 : 2; }
@@ -148,6 +190,34 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
     // In an entry, at its own members. (The depth alone would not do: an array in the place of an
     // entry has strings there.)
     [[nodiscard]] bool at_member() const { return in_entry_ && depth_ == entry_depth(); }
+
+    // In the list of values.
+    [[nodiscard]] bool at_value() const { return in_values_ && depth_ == entry_depth() + 1; }
+
+    // In one of them, or in the string that has them all.
+    [[nodiscard]] bool is_value() const { return in_values_ || member_ == Member::values; }
+
+    void collect(string_view part, std::size_t most) {
+        text_.append(part.substr(0, most - std::min(most, text_.size())));
+    }
+
+    bool number() {
+        if (at_member() && member_ == Member::deleted_at)
+            entry_.deleted = true;
+        return true;
+    }
+
+    void forget_values(ValuesForm form) {
+        values_form_ = form;
+        values_bytes_ = 0;
+        values_.clear();
+    }
+
+    void add_value(std::string text) {
+        values_bytes_ += text.size() + sizeof(std::string);
+        if (values_bytes_ <= max_values_bytes)
+            values_.push_back(std::move(text));
+    }
 
     void enter() { inside_ = documented_ = true; }
 
@@ -161,35 +231,36 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
         in_values_ = attribute_told_ = false;
         member_ = Member::other;
         entry_ = {};
-        values_.clear();
+        forget_values(ValuesForm::list);
         attribute_name_.clear();
     }
 
-    void take(std::string_view text) {
+    void take(std::string text) {
         switch (member_) {
         case Member::id:
-            entry_.id = text;
+            entry_.id = std::move(text);
             break;
         case Member::name:
-            entry_.name = text;
+            entry_.name = std::move(text);
             break;
         case Member::dialect:
-            entry_.dialect = text;
+            entry_.dialect = std::move(text);
             break;
         case Member::deleted_at:
             entry_.deleted = !text.empty();
             break;
         case Member::base_role:
-            entry_.base_role = text;
+            entry_.base_role = std::move(text);
             break;
         case Member::attribute: // with both spellings, the one that names something
             attribute_told_ = true;
             if (!text.empty())
-                attribute_name_ = text;
+                attribute_name_ = std::move(text);
             break;
         case Member::values:
-            values_ = split_values(text);
-            entry_.values_form = ValuesForm::joined;
+            forget_values(ValuesForm::joined);
+            for (auto& value : split_values(text))
+                add_value(std::move(value));
             break;
         case Member::other:
             break;
@@ -207,14 +278,29 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
             attribute.state = attribute_name_.empty() ? State::absent : State::present;
             if (attribute.state == State::present) {
                 attribute.attribute_name = std::move(attribute_name_);
-                attribute.default_values = std::move(values_);
+                attribute.form = values_form_;
+                if (values_bytes_ <= max_values_bytes)
+                    attribute.values = fingerprint_of(values_, values_form_);
             }
         }
-        too_many_ = connections_.size() == max_connections;
-        if (too_many_)
+        if (connections_.size() == max_connections)
+            excess_ = std::to_string(max_connections) + " connections";
+        kept_bytes_ += size_of(entry_);
+        if (kept_bytes_ > max_list_bytes)
+            excess_ = std::to_string(max_list_bytes >> 20) + " MiB of names";
+        if (!excess_.empty())
             return false;
         connections_.push_back(std::move(entry_));
         return true;
+    }
+
+    static std::size_t size_of(const ConnectionInfo& info) {
+        std::size_t size = info.id.size() + info.name.size() + info.dialect.size();
+        if (info.base_role)
+            size += info.base_role->size();
+        if (info.environment_user_attribute)
+            size += info.environment_user_attribute->attribute_name.size();
+        return size;
     }
 
     Shape shape_;
@@ -225,49 +311,81 @@ class ConnectionReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, 
     bool in_entry_ = false;
     bool in_values_ = false;
     bool attribute_told_ = false;
-    bool too_many_ = false;
     Member member_ = Member::other;
     ConnectionInfo entry_;
+    std::string text_; // the part of a key or a string that has arrived
     std::string attribute_name_;
+    ValuesForm values_form_ = ValuesForm::list;
+    std::size_t values_bytes_ = 0;
     std::vector<std::string> values_;
+    std::string excess_;
+    std::size_t kept_bytes_ = 0;
     std::vector<ConnectionInfo> connections_;
 };
 
-Error unusable(const http::Response& response, const std::string& why) {
-    Error error = make_error(ErrorClass::unavailable, "Omni's response to GET " + why);
-    error.http_status = response.status;
-    return error;
+using JsonParser = boost::json::basic_parser<ConnectionHandler>;
+
+boost::json::parse_options parse_options() {
+    boost::json::parse_options options;
+    options.max_depth = json::max_depth;
+    return options;
 }
 
-// False when it is not the documented JSON.
-bool read_connections(const http::Response& response, ConnectionReader& handler) {
-    constexpr unsigned flags = rapidjson::kParseIterativeFlag |
-                               rapidjson::kParseValidateEncodingFlag |
-                               rapidjson::kParseNumbersAsStringsFlag; // of any length
-    const auto text = response.body.expose();
-    rapidjson::MemoryStream stream(text.data(), text.size());
-    rapidjson::Reader reader;
-    return !reader.Parse<flags>(stream, handler).IsError() && handler.documented();
+// False once it is no JSON, or the handler has had enough.
+bool feed(JsonParser& parser, std::string_view bytes) {
+    boost::json::error_code ec;
+    const auto used = parser.done() ? 0 : parser.write_some(true, bytes.data(), bytes.size(), ec);
+    return !ec && trim(bytes.substr(used)).empty();
+}
+
+bool finish(JsonParser& parser) {
+    boost::json::error_code ec;
+    if (!parser.done())
+        parser.write_some(false, "", 0, ec);
+    return !ec && parser.done() && parser.handler().documented();
+}
+
+Error unusable(ErrorClass kind, int http_status, const std::string& why) {
+    Error error = make_error(kind, "Omni's response to GET " + why);
+    error.http_status = http_status;
+    return error;
 }
 
 } // namespace
 
-Result<std::vector<ConnectionInfo>> parse_connections(const http::Response& response) {
-    ConnectionReader reader(Shape::list);
-    const bool read = read_connections(response, reader);
-    if (reader.too_many())
-        return unusable(response, "/api/v1/connections has more than " +
-                                      std::to_string(max_connections) + " connections");
-    if (!read)
-        return unusable(response, "/api/v1/connections is not the documented JSON");
-    return std::move(reader.connections());
+struct ConnectionListReader::Parser {
+    JsonParser json{parse_options(), Shape::list};
+    bool failed = false;
+};
+
+ConnectionListReader::ConnectionListReader() : parser_(std::make_unique<Parser>()) {}
+
+ConnectionListReader::~ConnectionListReader() = default;
+
+bool ConnectionListReader::feed(std::string_view bytes) {
+    parser_->failed = parser_->failed || !omni::feed(parser_->json, bytes);
+    return !parser_->failed;
+}
+
+Result<std::vector<ConnectionInfo>> ConnectionListReader::finish(int http_status) {
+    auto& handler = parser_->json.handler();
+    if (!handler.excess().empty())
+        return unusable(ErrorClass::too_large, http_status,
+                        "/api/v1/connections has more than " + handler.excess());
+    if (parser_->failed || !omni::finish(parser_->json))
+        return unusable(ErrorClass::unavailable, http_status,
+                        "/api/v1/connections is not the documented JSON");
+    return std::move(handler.connections());
 }
 
 Result<ConnectionInfo> parse_connection(const http::Response& response) {
-    ConnectionReader reader(Shape::single);
-    if (!read_connections(response, reader) || reader.connections().empty())
-        return unusable(response, "/api/v1/connections/{id} is not the documented JSON");
-    return std::move(reader.connections().front());
+    JsonParser parser(parse_options(), Shape::single);
+    const bool read = feed(parser, response.body.expose()) && finish(parser);
+    auto& connections = parser.handler().connections();
+    if (!read || connections.empty())
+        return unusable(ErrorClass::unavailable, response.status,
+                        "/api/v1/connections/{id} is not the documented JSON");
+    return std::move(connections.front());
 }
 
 } // namespace oco::omni

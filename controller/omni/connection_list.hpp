@@ -9,19 +9,37 @@
 #include "omni/types.hpp"
 
 #include <cstddef>
+#include <memory>
+#include <string_view>
 #include <vector>
 
 namespace oco::omni {
 
 inline constexpr std::size_t max_connections = 100'000; // of one list
+// Of all ids, names, dialects, roles and attributes of one list together.
+inline constexpr std::size_t max_list_bytes = std::size_t{32} << 20;
 
-// The body of a 2xx response to GET /v1/connections, `{"connections":[...]}`. Unknown members and
-// members of another type count as missing; an entry without a usable id is skipped. Any other
-// body, or more than `max_connections` entries, is ErrorClass::unavailable. The body is read in
-// one go, without a tree in memory (about 15 ms for 10,000 connections).
-Result<std::vector<ConnectionInfo>> parse_connections(const http::Response& response);
+// Reads the body of a 2xx response to GET /v1/connections, `{"connections":[...]}`, as it arrives:
+// it may be far larger than what is kept of it, since others may have set long values. Unknown
+// members and members of another type count as missing; an entry without a usable id is skipped.
+class ConnectionListReader {
+  public:
+    ConnectionListReader();
+    ~ConnectionListReader();
 
-// The same for GET /v1/connections/{id}, `{"connection":{...}}`.
+    // The next bytes. False: no more are needed, finish() has an error to report.
+    bool feed(std::string_view bytes);
+
+    // After the last byte. ErrorClass::unavailable if the body was another, too_large with more
+    // than `max_connections` entries or `max_list_bytes`.
+    Result<std::vector<ConnectionInfo>> finish(int http_status);
+
+  private:
+    struct Parser;
+    std::unique_ptr<Parser> parser_;
+};
+
+// The same for GET /v1/connections/{id}, `{"connection":{...}}`, which is read in one go.
 Result<ConnectionInfo> parse_connection(const http::Response& response);
 
 } // namespace oco::omni

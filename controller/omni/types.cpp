@@ -1,5 +1,6 @@
 #include "omni/types.hpp"
 
+#include "base/digest.hpp"
 #include "base/text.hpp"
 
 namespace oco::omni {
@@ -35,9 +36,8 @@ bool same_role(std::string_view a, std::string_view b) {
     return canonical(a) == canonical(b);
 }
 
-bool same_values(const std::vector<std::string>& told, ValuesForm form,
-                 const std::vector<std::string>& wanted) {
-    return form == ValuesForm::joined ? joined(told) == joined(wanted) : told == wanted;
+std::string fingerprint_of(const std::vector<std::string>& values, ValuesForm form) {
+    return form == ValuesForm::joined ? fingerprint(joined(values)) : oco::fingerprint_of(values);
 }
 
 bool same_environment(const ConnectionInfo& told, const EnvironmentUserAttribute& wanted) {
@@ -48,8 +48,10 @@ bool same_environment(const ConnectionInfo& told, const EnvironmentUserAttribute
         return false;
     if (wanted.state == EnvironmentUserAttribute::State::absent)
         return true;
-    return attribute.attribute_name == wanted.attribute_name &&
-           same_values(attribute.default_values, told.values_form, wanted.default_values);
+    const auto values = attribute.form == ValuesForm::list
+                            ? wanted.default_values.fingerprint()
+                            : fingerprint_of(wanted.default_values, attribute.form);
+    return attribute.attribute_name == wanted.attribute_name && attribute.values == values;
 }
 
 } // namespace oco::omni

@@ -43,10 +43,23 @@ struct EnvironmentUserAttribute {
     bool operator==(const EnvironmentUserAttribute&) const = default;
 };
 
-// Omni writes the values as an array, or as one string with commas between them. After such a
-// string `default_values` is that string split at its commas, which need not be how it was made:
-// compare with same_environment().
+// Omni writes the values as an array, or as one string with commas between them. Such a string
+// split at its commas need not be the values it was made from: they are compared joined, white
+// space around commas aside.
 enum class ValuesForm { list, joined };
+
+// Of values in one of these forms, for a comparison with others in the same form.
+std::string fingerprint_of(const std::vector<std::string>& values, ValuesForm form);
+
+// What Omni reports as an EnvironmentUserAttribute. The values may be long, and be somebody else's.
+struct ReportedAttribute {
+    EnvironmentUserAttribute::State state = EnvironmentUserAttribute::State::present;
+    std::string attribute_name; // empty when absent
+    ValuesForm form = ValuesForm::list;
+    std::string values; // their fingerprint; empty when absent, or longer than can be wanted
+
+    bool operator==(const ReportedAttribute&) const = default;
+};
 
 // What Omni reports about a connection. nullopt: not reported; a null role counts as not reported,
 // a null or empty attribute is `absent`.
@@ -56,8 +69,7 @@ struct ConnectionInfo {
     std::string dialect;  // empty: not reported
     bool deleted = false; // Omni keeps deleted connections, with `deletedAt` set
     std::optional<std::string> base_role;
-    std::optional<EnvironmentUserAttribute> environment_user_attribute;
-    ValuesForm values_form = ValuesForm::list;
+    std::optional<ReportedAttribute> environment_user_attribute;
 };
 
 // What one PATCH sends: only what is set, and at least one field. All texts are UTF-8.
@@ -74,11 +86,6 @@ struct Update {
 
 // Whether Omni treats the two as one role: QUERY_TOPICS is also written RESTRICTED_QUERIER.
 bool same_role(std::string_view a, std::string_view b);
-
-// Whether the values that Omni reported are the wanted ones. A list must equal the list; a joined
-// string must equal the wanted values joined by commas, white space around commas aside.
-bool same_values(const std::vector<std::string>& told, ValuesForm form,
-                 const std::vector<std::string>& wanted);
 
 // Whether what Omni reported is the wanted setting; true if it was not reported, because nothing is
 // known to differ.

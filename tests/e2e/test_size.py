@@ -25,6 +25,7 @@ VALUES = 100  # of the longest, whose characters take four bytes each
 VALUE_CHARACTERS = 1024
 ANNOTATION_BYTES = 250_000  # of 262,144 for all annotations of an object
 SYNCED = f'omni_connections{{ready="True",reason="Synced"}} {LARGE + ANNOTATED + 1}\n'
+OTHERS = 200  # connections of one organization with such settings: a list of more than 64 MiB
 SETTLE_SECONDS = 180
 CHART = ROOT / "deploy" / "helm" / "omni-connection-operator" / "values.yaml"
 
@@ -158,3 +159,23 @@ def test_the_largest_objects_fit_into_the_memory(
     )
     assert pushes == LARGE + ANNOTATED, "each value is sent once"
     assert max(first[1], again[1]) < memory_limit_mib()
+
+
+@pytest.mark.parametrize("plane", ["streams"], indirect=True)
+def test_omni_lists_more_than_is_kept(
+    large_operator: Operator,
+    plane: ControlPlane,
+    crowded: Emulator,
+    figures: Callable[[str, str], None],
+) -> None:
+    for index in range(OTHERS):
+        crowded.new_connection(environmentUserAttribute=largest_setting(index))
+    tenant = Tenant(plane, crowded, large_operator)
+    warehouse = tenant.in_step("warehouse", "password-0")  # the list says what it is
+    large_operator.restart()
+    tenant.secret("db", password="password-1")
+    tenant.wait_patches(warehouse, 2)
+    assert tenant.conditions("omni", "omniinstance")["Ready"]["reason"] == "Synced"
+    most = large_operator.memory_mib()[1]
+    figures("size, Omni's list", f"{OTHERS} connections with settings of 400 KB: {most:.0f} MiB")
+    assert most < memory_limit_mib() / 4

@@ -157,7 +157,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 6:
         fuzz_service_account_key(text);
         break;
-    case 7:
+    default:
         fuzz_dialect(text);
         break;
     }

@@ -36,9 +36,15 @@ void check_connection(const ConnectionInfo& connection) {
     if (const auto& attribute = connection.environment_user_attribute) {
         const bool absent = attribute->state == EnvironmentUserAttribute::State::absent;
         require(absent == attribute->attribute_name.empty());
-        require(!absent || attribute->default_values.empty());
-        require(same_environment(connection, *attribute));
+        require(!absent || attribute->values.empty());
     }
+}
+
+oco::Result<std::vector<ConnectionInfo>> list_in_pieces(std::string_view body, std::size_t size) {
+    ConnectionListReader reader;
+    while (!body.empty() && reader.feed(body.substr(0, size)))
+        body.remove_prefix(std::min(size, body.size()));
+    return reader.finish(200);
 }
 
 } // namespace
@@ -71,8 +77,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                    *error.retry_after <= oco::http::longest_retry_after));
     if (const auto outcome = check_success(response, outgoing, now); outcome.has_error())
         check_message(outcome.error(), secret);
-    if (const auto list = parse_connections(response); list.has_value())
+    const auto list = list_in_pieces(rest, rest.size());
+    if (list.has_value())
         std::ranges::for_each(*list, check_connection);
+    const auto pieces = list_in_pieces(rest, 1 + data[1] % 16);
+    require(pieces.has_value() == list.has_value());
+    require(!list.has_value() || pieces->size() == list->size());
     if (const auto one = parse_connection(response); one.has_value())
         check_connection(*one);
     return 0;

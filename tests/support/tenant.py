@@ -73,7 +73,7 @@ class Emulator:
         request = urllib.request.Request(
             f"{self.url}/_emulator/{path}",
             method=method,
-            data=None if body is None else json.dumps(body).encode(),
+            data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, context=self._context, timeout=10) as answer:

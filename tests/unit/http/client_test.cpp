@@ -171,6 +171,61 @@ TEST_CASE_FIXTURE(Fixture, "http client: deadlines, and what had been sent by th
     CHECK(refused.error().sent == Sent::no);
 }
 
+TEST_CASE_FIXTURE(Fixture, "http client: a sink takes a body of any size, but not an error's") {
+    std::string taken;
+    int parts = 0;
+    const auto send_to_sink = [&](bool wanted) {
+        return network.run(client.send({}, 10s, [&taken, &parts, wanted](std::string_view part) {
+            taken += part;
+            parts += part.empty() ? 0 : 1;
+            return wanted;
+        }));
+    };
+    network.connections = {
+        {.replies = {in_single_bytes(http_answer("200 OK", "body")), answers("500 No", "trouble")}},
+        {.replies = {in_single_bytes(http_answer("200 OK", "more than is wanted"))}},
+        {.replies = {answers("200 OK", "fresh")}}};
+    const auto streamed = send_to_sink(true);
+    REQUIRE(streamed.has_value());
+    CHECK(streamed->status == 200);
+    CHECK(streamed->body.empty());
+    CHECK(taken == "body");
+    CHECK(parts == 4);
+    const auto failed = send_to_sink(true); // on the same connection
+    REQUIRE(failed.has_value());
+    CHECK(failed->body.expose() == "trouble");
+    CHECK(taken == "body");
+    CHECK(network.endpoints.size() == 1);
+    network.pass(51s); // idle for too long
+    const auto stopped = send_to_sink(false);
+    CHECK(stopped.has_value());
+    CHECK(said() == "fresh"); // where reading stopped, nothing else is sent
+    CHECK(network.endpoints.size() == 3);
+}
+
+TEST_CASE("http client: bounds of what a sink is given") {
+    struct Case {
+        std::string status;
+        std::size_t size;
+        bool fits;
+    };
+
+    for (const auto& [status, size, fits] : {Case{"200 OK", 64, true}, Case{"200 OK", 65, false},
+                                             Case{"500 No", 16, true}, Case{"500 No", 17, false}}) {
+        INFO(status << ", " << size);
+        ScriptedNetwork network;
+        http::Client client(network, {.host = "omni.example", .port = 443},
+                            {.body_limit = 16, .sink_limit = 64});
+        network.connections = {
+            {.replies = {in_single_bytes(http_answer(status, std::string(size, 'x')))}}};
+        const auto response =
+            network.run(client.send({}, 10s, [](std::string_view /*part*/) { return true; }));
+        CHECK(response.has_value() == fits);
+        if (!fits)
+            CHECK(response.error().kind == ErrorClass::too_large);
+    }
+}
+
 TEST_CASE_FIXTURE(Fixture, "http client: a stream gives what comes, as it comes") {
     GzipStream events;
     const auto chunk = [](const std::string& bytes) {

@@ -20,8 +20,16 @@ http::Response ok(std::string_view body) {
     return response;
 }
 
+Result<std::vector<ConnectionInfo>> list_in_pieces(std::string_view body, std::size_t size) {
+    ConnectionListReader reader;
+    for (std::size_t at = 0; at < body.size(); at += size)
+        if (!reader.feed(body.substr(at, size)))
+            break;
+    return reader.finish(200);
+}
+
 Result<std::vector<ConnectionInfo>> list(std::string_view body) {
-    return parse_connections(ok(body));
+    return list_in_pieces(body, 7); // within words, numbers and escapes
 }
 
 // The one connection with these members.
@@ -39,6 +47,14 @@ ConnectionInfo one(std::string_view members) {
     CHECK(single->base_role == result->front().base_role);
     CHECK(single->environment_user_attribute == result->front().environment_user_attribute);
     return result->front();
+}
+
+ReportedAttribute told_list(const std::vector<std::string>& values) {
+    return {State::present, "env", ValuesForm::list, fingerprint_of(values)};
+}
+
+ReportedAttribute told_joined(const std::vector<std::string>& values) {
+    return {State::present, "env", ValuesForm::joined, fingerprint_of(values, ValuesForm::joined)};
 }
 
 } // namespace
@@ -61,9 +77,7 @@ TEST_CASE("list: the documented form") {
     CHECK_FALSE(a.deleted);
     CHECK(a.base_role == "QUERIER");
     REQUIRE(a.environment_user_attribute);
-    CHECK(*a.environment_user_attribute ==
-          EnvironmentUserAttribute{State::present, "env", {"prod", "eu"}});
-    CHECK(a.values_form == ValuesForm::list);
+    CHECK(*a.environment_user_attribute == told_list({"prod", "eu"}));
     const auto& b = result->at(1);
     CHECK(b.id == "B");
     CHECK(b.dialect == "new_dialect");
@@ -79,13 +93,11 @@ TEST_CASE("list: the environment attribute in its many forms") {
 
     struct Case {
         std::string members;
-        std::optional<EnvironmentUserAttribute> told;
+        std::optional<ReportedAttribute> told;
     };
 
-    const auto present = [](std::vector<std::string> v) {
-        return EnvironmentUserAttribute{State::present, "env", std::move(v)};
-    };
-    const EnvironmentUserAttribute absent{State::absent, "", {}};
+    const ReportedAttribute absent{.state = State::absent};
+    const auto& present = told_list;
     const std::vector<Case> cases = {
         {R"("name":"n")", std::nullopt},
         {values + R"(["a"])", std::nullopt}, // values of nothing
@@ -101,14 +113,14 @@ TEST_CASE("list: the environment attribute in its many forms") {
         {plural + R"("env",)" + key + R"("")", present({})},
         {key + R"("env",)" + values + "null", present({})},
         {key + R"("env",)" + values + "[]", present({})},
-        {key + R"("env",)" + values + R"("")", present({})},
+        {key + R"("env",)" + values + R"("")", told_joined({})},
         {key + R"("env",)" + values + R"(["a"])", present({"a"})},
         {key + R"("env",)" + values + R"(["b","a",""])", present({"b", "a", ""})},
         {values + R"(["a"],)" + key + R"("env")", present({"a"})},
         {key + R"("env",)" + values + R"(["a,b"," c "])", present({"a,b", " c "})},
-        {key + R"("env",)" + values + R"("a")", present({"a"})},
-        {key + R"("env",)" + values + R"("a,b, c")", present({"a", "b", "c"})},
-        {key + R"("env",)" + values + R"("a,,b")", present({"a", "", "b"})},
+        {key + R"("env",)" + values + R"("a")", told_joined({"a"})},
+        {key + R"("env",)" + values + R"("a,b, c")", told_joined({"a", "b", "c"})},
+        {key + R"("env",)" + values + R"("a,,b")", told_joined({"a", "", "b"})},
         {key + R"("env",)" + values + R"(["a",1,null,["x"],{"y":"z"},"b"])", present({"a", "b"})},
         {key + R"("env",)" + values + R"({"a":"b"})", present({})},
     };
@@ -160,7 +172,6 @@ TEST_CASE("list: entries without a usable id are skipped") {
     CHECK_FALSE(next->at(0).base_role);
     CHECK_FALSE(next->at(0).deleted);
     CHECK_FALSE(next->at(0).environment_user_attribute);
-    CHECK(next->at(0).values_form == ValuesForm::list);
 }
 
 TEST_CASE("list: what is not the documented JSON is no empty list") {
@@ -216,6 +227,62 @@ TEST_CASE("list: more connections than can be") {
           "Omni's response to GET /api/v1/connections has more than 100000 connections");
 }
 
+TEST_CASE("list: read in pieces of any size") {
+    const std::string body = R"({"a":[1.5e3,-7,true,null,"\u00e9\\"],"connections":[{"id":"c1",)"
+                             R"("name":"Z\u00fcrich \ud83d\udd11","deletedAt":null,)"
+                             R"("userAttributeNameForConnectionEnvironments":"env",)"
+                             R"("userAttributeValuesForDefaultEnvironment":["prod","eu"]},)"
+                             R"({"id":"c2","baseRole":"QUERIER"}]} )"
+                             "\n";
+    for (std::size_t size = 1; size <= body.size(); ++size) {
+        INFO(size);
+        const auto result = list_in_pieces(body, size);
+        REQUIRE(result.has_value());
+        REQUIRE(result->size() == 2);
+        CHECK(result->at(0).name == "Z\xc3\xbcrich \xf0\x9f\x94\x91");
+        CHECK(result->at(0).environment_user_attribute == told_list({"prod", "eu"}));
+        CHECK(result->at(1).base_role == "QUERIER");
+    }
+}
+
+TEST_CASE("list: of what is longer than anything wanted, no more is kept") {
+    const std::string key = R"("userAttributeNameForConnectionEnvironments":"env",)";
+    const std::string values = R"("userAttributeValuesForDefaultEnvironment":)";
+    const std::string half(std::size_t{2} << 20, 'v');
+    CHECK(one(R"("name":")" + half + R"(")").name.size() == 4096);
+    const auto kept = one(key + values + "[\"" + half + "\"]").environment_user_attribute;
+    CHECK(kept == told_list({half}));
+    for (const auto& told : {"[\"" + half + "\",\"" + half + "\"]", "\"" + half + half + "\"",
+                             "\"" + half + "," + half + "\""}) {
+        const auto attribute = one(key + values + told).environment_user_attribute;
+        REQUIRE(attribute);
+        CHECK(attribute->values.empty());
+    }
+    // Many connections that are not ours, each with long values: a list of 200 MiB.
+    ConnectionListReader reader;
+    REQUIRE(reader.feed(R"({"connections":[{"id":"first"})"));
+    for (int i = 0; i < 100; ++i)
+        REQUIRE(reader.feed(R"(,{"id":"c)" + std::to_string(i) + "\"," + key + values + "[\"" +
+                            half + "\"]}"));
+    REQUIRE(reader.feed("]}"));
+    CHECK(reader.finish(200)->size() == 101);
+}
+
+TEST_CASE("list: more names than can be kept") {
+    ConnectionListReader reader;
+    REQUIRE(reader.feed(R"({"connections":[{"id":"first"})"));
+    const std::string name(4096, 'n');
+    std::size_t count = 0;
+    while (count < max_connections && reader.feed(R"(,{"id":"c","name":")" + name + "\"}"))
+        ++count;
+    CHECK(count == (max_list_bytes - 5) / 4097);
+    const auto result = reader.finish(200);
+    REQUIRE(result.has_error());
+    CHECK(result.error().kind == ErrorClass::too_large);
+    CHECK(result.error().message ==
+          "Omni's response to GET /api/v1/connections has more than 32 MiB of names");
+}
+
 TEST_CASE("one connection: what is not the documented JSON") {
     for (const auto* body : {"", "{}", R"({"connection":null})", R"({"connection":[]})",
                              R"({"connection":{}})", R"({"connections":[{"id":"c1"}]})",
@@ -235,30 +302,31 @@ TEST_CASE("comparing what is told with what is wanted") {
     CHECK(same_role("RESTRICTED_QUERIER", "QUERY_TOPICS"));
     CHECK_FALSE(same_role("QUERIER", "RESTRICTED_QUERIER"));
     CHECK_FALSE(same_role("viewer", "VIEWER")); // a custom role may have that name
-    using enum ValuesForm;
-    CHECK(same_values({"a", "b"}, ValuesForm::list, {"a", "b"}));
-    CHECK_FALSE(same_values({"a", "b"}, ValuesForm::list, {"b", "a"}));
-    CHECK_FALSE(same_values({"a", "b"}, ValuesForm::list, {"a,b"}));
-    CHECK(same_values({"a", "b"}, joined, {"a,b"}));
-    CHECK(same_values({"a", "b"}, joined, {"a", " b "}));
-    CHECK(same_values({}, joined, {}));
-    CHECK_FALSE(same_values({"a"}, joined, {}));
-    CHECK_FALSE(same_values({"a", "b"}, joined, {"a", "c"}));
 
     const EnvironmentUserAttribute wanted{State::present, "env", {"a,b"}};
     const EnvironmentUserAttribute removed{State::absent, "", {}};
+    const auto with_values = [](std::vector<std::string> values) {
+        return EnvironmentUserAttribute{State::present, "env", std::move(values)};
+    };
     ConnectionInfo told;
     CHECK(same_environment(told, wanted)); // not told
     CHECK(same_environment(told, removed));
-    told.environment_user_attribute = removed;
+    told.environment_user_attribute = ReportedAttribute{.state = State::absent};
     CHECK(same_environment(told, removed));
     CHECK_FALSE(same_environment(told, wanted));
-    told.environment_user_attribute.emplace(
-        EnvironmentUserAttribute{State::present, "env", {"a", "b"}});
+    told.environment_user_attribute = told_list({"a", "b"});
+    CHECK(same_environment(told, with_values({"a", "b"})));
+    CHECK_FALSE(same_environment(told, with_values({"b", "a"})));
     CHECK_FALSE(same_environment(told, wanted));
     CHECK_FALSE(same_environment(told, removed));
-    told.values_form = joined;
+    told.environment_user_attribute = told_joined({"a", "b"});
     CHECK(same_environment(told, wanted));
+    CHECK(same_environment(told, with_values({"a", " b "})));
+    CHECK_FALSE(same_environment(told, with_values({})));
+    CHECK_FALSE(same_environment(told, with_values({"a", "c"})));
+    told.environment_user_attribute = told_joined({});
+    CHECK(same_environment(told, with_values({})));
+    told.environment_user_attribute = told_joined({"a", "b"});
     told.environment_user_attribute->attribute_name = "other";
     CHECK_FALSE(same_environment(told, wanted));
     CHECK(name(Field::credential) == "credential");

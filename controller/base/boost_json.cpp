@@ -1,0 +1,2 @@
+// The separately compiled parts of Boost.JSON.
+#include <boost/json/src.hpp>
