@@ -82,7 +82,8 @@ asio::awaitable<Result<SecretBytes>> ResponseStream::read() {
 }
 
 Client::Client(rt::Runtime& runtime, rt::Endpoint endpoint, ClientOptions options)
-    : runtime_(runtime), endpoint_(std::move(endpoint)), options_(std::move(options)) {}
+    : runtime_(runtime), endpoint_(std::move(endpoint)), options_(std::move(options)),
+      turns_(runtime, options_.max_connections) {}
 
 void Client::set_endpoint(rt::Endpoint endpoint) {
     endpoint_ = std::move(endpoint);
@@ -110,6 +111,9 @@ asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::open(Request re
 
 asio::awaitable<Result<Response>> Client::exchange(Request request, Progress& progress,
                                                    BodySink sink) {
+    rt::Semaphore::Permit turn;
+    if (options_.max_connections > 0)
+        turn = co_await turns_.acquire(request.urgency, options_.patience);
     auto connection = co_await take_connection();
     if (!connection)
         co_return connection.error();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "http/codec.hpp"
-#include "rt/runtime.hpp"
+#include "rt/semaphore.hpp"
 
 #include <functional>
 #include <list>
@@ -16,6 +16,10 @@ using BodySink = std::function<bool(std::string_view)>;
 
 struct ClientOptions {
     std::string user_agent = "omni-connection-operator";
+    // Requests under way at once; what comes then waits in order for at most `patience`, and goes
+    // on a connection of its own after that, in case those under way get no answers. 0: any number.
+    std::size_t max_connections = 0;
+    rt::Duration patience = std::chrono::seconds(1);
     std::size_t max_idle = 4;
     rt::Duration idle_timeout = std::chrono::seconds(50); // below what servers commonly have (60 s)
     std::size_t body_limit = std::size_t{64} << 20;       // bytes of one answer
@@ -105,6 +109,7 @@ class Client {
     int generation_ = 0; // counts endpoints
     ClientOptions options_;
     std::list<Idle> idle_; // the most recently used one at the back
+    rt::Semaphore turns_;
 };
 
 } // namespace oco::http

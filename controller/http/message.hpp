@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/secret_bytes.hpp"
+#include "rt/semaphore.hpp"
 
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ struct Request {
     // What is requested is decompressed. Not for responses that hold a credential: their size would
     // reveal something about it.
     Encoding accept_encoding = Encoding::identity;
+    rt::Urgency urgency = rt::Urgency::normal; // where connections are few
 };
 
 // Names are lower case.

@@ -11,6 +11,8 @@ constexpr int max_pauses = 3;
 constexpr rt::Duration longest_pause = std::chrono::seconds(10);
 constexpr std::chrono::seconds default_pause{1};
 constexpr std::size_t max_path_shown = 200;
+// Besides the watches. An answer takes some milliseconds: many more would only wait there.
+constexpr std::size_t max_connections = 8;
 constexpr std::size_t max_refusal_bytes = std::size_t{64} << 10;
 
 std::string_view accept_header(Accept accept) {
@@ -55,6 +57,14 @@ ErrorClass class_of(int status) {
 bool names_secrets(std::string_view target) {
     const std::string path = std::string(target.substr(0, target.find('?'))) + "/";
     return path.starts_with("/api/v1/") && path.find("/secrets/") != std::string::npos;
+}
+
+// The Lease is renewed before anything else, or all stops; an Event can wait.
+rt::Urgency urgency_of(std::string_view target) {
+    if (target.starts_with("/apis/coordination.k8s.io/"))
+        return rt::Urgency::first;
+    return target.starts_with("/apis/events.k8s.io/") ? rt::Urgency::background
+                                                      : rt::Urgency::normal;
 }
 
 // What the API server says when a test of a JSON patch fails, and when its path is not there.
@@ -182,7 +192,10 @@ Result<std::unique_ptr<Client>> Client::make(rt::Runtime& runtime, ClientConfig 
 
 Client::Client(rt::Runtime& runtime, ClientAccess access, RequestObserver observer)
     : runtime_(runtime), access_(std::move(access)), observer_(std::move(observer)),
-      http_(runtime, access_.endpoint(), {.max_idle = 8, .body_limit = max_answer_bytes}) {}
+      http_(runtime, access_.endpoint(),
+            {.max_connections = max_connections,
+             .max_idle = max_connections,
+             .body_limit = max_answer_bytes}) {}
 
 asio::awaitable<Result<json::Document>> Client::get(std::string target, Accept accept) {
     return call("GET", std::move(target), {}, {}, accept);
@@ -309,6 +322,7 @@ http::Request Client::request(std::string_view method, std::string_view target,
     out.target = config().server.path_prefix + std::string(target);
     out.headers.emplace_back("Accept", accept_header(accept));
     out.bearer = access_.token().clone();
+    out.urgency = urgency_of(target);
     if (method == "GET" && !names_secrets(target))
         out.accept_encoding = http::Encoding::gzip;
     return out;

@@ -222,6 +222,7 @@ class FaultProxy:
         self.upstream = upstream
         self.rng = random.Random(seed)
         self.counts: Counter[str] = Counter()
+        self.accepted = 0  # connections
         self.exchanges: list[Exchange] = []
         # When a connection was cut: what its client had sent meanwhile was never read.
         self.cuts: list[float] = []
@@ -304,6 +305,7 @@ class FaultProxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = _Link(self, reader, writer)
         self.links[link] = None
+        self.accepted += 1
         if self._silent:
             link.swallow()
         link.begin()

@@ -70,6 +70,48 @@ TEST_CASE_FIXTURE(Fixture, "http client: connections that are not used again") {
     CHECK(network.endpoints.back().host == "other.example");
 }
 
+TEST_CASE("http client: requests at once, on as many connections as it may have") {
+    ScriptedNetwork network;
+    http::Client client(network, {.host = "omni.example", .port = 443},
+                        {.max_connections = 2, .patience = 3s, .max_idle = 2});
+    std::string order;
+    const auto start = [&](char name, rt::Urgency urgency) {
+        Request request;
+        request.urgency = urgency;
+        asio::co_spawn(
+            network.executor(),
+            [](http::Client& c, Request r, char n, std::string& ended) -> asio::awaitable<void> {
+                const auto response = co_await c.send(std::move(r), 10s);
+                ended += response ? n : '-';
+            }(client, std::move(request), name, order),
+            [](const std::exception_ptr& failure) { CHECK(!failure); });
+    };
+    const auto start_all = [&] {
+        start('a', rt::Urgency::normal);
+        start('b', rt::Urgency::normal);
+        start('c', rt::Urgency::background);
+        start('d', rt::Urgency::normal);
+        start('e', rt::Urgency::first);
+    };
+    const Reply slow{.pieces = {http_answer("200 OK", "")}, .after = 1s};
+    SUBCASE("they take turns") {
+        network.connections = {{.replies = {slow, slow, slow}}, {.replies = {slow, slow, slow}}};
+        start_all();
+        network.pass(5s);
+        CHECK(order == "abedc");
+        CHECK(network.endpoints.size() == 2);
+    }
+    SUBCASE("where there are no answers, who waited for long goes on") {
+        network.connections = {
+            {}, {}, {.replies = {slow, slow, slow}}, {.replies = {slow}}, {.replies = {slow}}};
+        start_all();
+        network.pass(5s);
+        CHECK(order.size() == 3);
+        network.pass(10s);
+        CHECK(order.substr(3) == "--");
+    }
+}
+
 TEST_CASE_FIXTURE(Fixture, "http client: a connection of an old endpoint does not come back") {
     network.connections = {{.replies = {{.pieces = {http_answer("200 OK", "1")}, .after = 2s}}},
                            {.replies = {answers("200 OK", "2")}}};
