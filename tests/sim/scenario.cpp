@@ -244,6 +244,7 @@ void Scenario::lease_written(const bj::object& lease) {
     case LeaseView::Change::taken:
         say("lease: " + lease_.leader() + " leads");
         report_.coverage.met(lease_.clean() ? Met::take_over_clean : Met::take_over_unclean);
+        omni_views_.forget(lease_.leader());
         pushes_.taken_over();
         claims_.look_for_doubt();
     }

@@ -83,6 +83,10 @@ void OmniViews::delivered(const std::string& host, const OmniModel::Arrival& arr
     views_[{arrival.client, host, arrival.token()}].note(arrival, time_.now());
 }
 
+void OmniViews::forget(const std::string& client) {
+    std::erase_if(views_, [&](const auto& entry) { return std::get<0>(entry.first) == client; });
+}
+
 const KeyView& OmniViews::of(const std::string& client, const std::string& host,
                              const std::string& token) const {
     static const KeyView nothing;

@@ -96,6 +96,9 @@ class OmniViews {
     [[nodiscard]] const KeyView& of(const std::string& client, const std::string& host,
                                     const std::string& token) const;
 
+    // A process that has lost the Lease has forgotten what it was shown.
+    void forget(const std::string& client);
+
   private:
     test::SimRuntime& time_;
     std::map<std::tuple<std::string, std::string, std::string>, KeyView> views_;

@@ -32,12 +32,21 @@ std::string ready_of(const std::vector<kube::Condition>& conditions) {
 
 } // namespace
 
-StatusFingerprints fingerprints_of(const api::OmniConnection::Status& status) {
+std::string fingerprint_of(const api::OmniConnection::Status& status) {
     api::OmniConnection::Status shortened = status;
     shorten_values(shortened.applied);
+    return print_all(std::move(shortened));
+}
+
+std::string fingerprint_of(const api::OmniInstance::Status& status) {
+    return print_all(status);
+}
+
+StatusFingerprints fingerprints_of(const api::OmniConnection::Status& status) {
     // What follows the Secret without a push can wait: its version and its rotation's id.
     api::OmniConnection::Status accepted;
-    accepted.applied = shortened.applied;
+    accepted.applied = status.applied;
+    shorten_values(accepted.applied);
     accepted.unanswered = status.unanswered;
     if (auto& credential = accepted.applied.credential) {
         credential->secret_resource_version.clear();
@@ -45,13 +54,13 @@ StatusFingerprints fingerprints_of(const api::OmniConnection::Status& status) {
     }
     json::Writer writer;
     encode(writer, accepted);
-    return {.all = print_all(std::move(shortened)),
+    return {.all = fingerprint_of(status),
             .urgent = fingerprint(ready_of(status.conditions) + "\n" + std::string(writer.view()),
                                   print_characters)};
 }
 
 StatusFingerprints fingerprints_of(const api::OmniInstance::Status& status) {
-    return {.all = print_all(status),
+    return {.all = fingerprint_of(status),
             .urgent = fingerprint(ready_of(status.conditions), print_characters)};
 }
 

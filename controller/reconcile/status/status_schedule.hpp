@@ -20,6 +20,9 @@ struct StatusFingerprints {
 
 StatusFingerprints fingerprints_of(const api::OmniConnection::Status& status);
 StatusFingerprints fingerprints_of(const api::OmniInstance::Status& status);
+// StatusFingerprints::all alone.
+std::string fingerprint_of(const api::OmniConnection::Status& status);
+std::string fingerprint_of(const api::OmniInstance::Status& status);
 
 class StatusSchedule {
   public:
@@ -52,6 +55,9 @@ class StatusSchedule {
     // The watch has delivered a status with this print. If it is not what we wrote, somebody may
     // have edited it: review() is due then, once.
     std::optional<rt::TimePoint> delivered(const std::string& all, rt::TimePoint now);
+
+    [[nodiscard]] bool review_is_due() const { return suspected_; }
+
     // With the print of the newest status: if it still is not ours, all is due to be written again.
     // Returns when to come back, if it is too early.
     std::optional<rt::TimePoint> review(const std::string& newest, rt::TimePoint now);

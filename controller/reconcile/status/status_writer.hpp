@@ -43,8 +43,9 @@ class StatusWriter {
                                    typename Object::Status status) {
         const auto now = services_.runtime.now();
         const int contests = schedule.contests();
-        if (const auto later = schedule.review(fingerprints_of(newest->status).all, now))
-            requeue_at_(newest->meta.key, *later);
+        if (schedule.review_is_due())
+            if (const auto later = schedule.review(fingerprint_of(newest->status), now))
+                requeue_at_(newest->meta.key, *later);
         if (schedule.contests() > contests && schedule.contests() >= insisted)
             report_contest(newest->meta, schedule.contests(), digest_key_in(newest->status));
         StatusFingerprints fingerprints = fingerprints_of(status);
@@ -85,7 +86,7 @@ class StatusWriter {
     template<class Object>
     void delivered(const Object& object, StatusSchedule& schedule) {
         const auto when =
-            schedule.delivered(fingerprints_of(object.status).all, services_.runtime.now());
+            schedule.delivered(fingerprint_of(object.status), services_.runtime.now());
         if (when)
             requeue_at_(object.meta.key, *when);
     }
