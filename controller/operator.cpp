@@ -57,9 +57,9 @@ Operator::Operator(rt::Runtime& runtime, std::unique_ptr<kube::Client> client,
       elector_(make_elector(runtime, *client_, settings_.operator_namespace, options)),
       controller_(make_controller({})), ended_(runtime), last_beat_(runtime.now()) {}
 
-std::unique_ptr<reconcile::Controller> Operator::make_controller(reconcile::Budgets spent) {
+std::unique_ptr<reconcile::Controller> Operator::make_controller(reconcile::Handover before) {
     return std::make_unique<reconcile::Controller>(runtime_, *client_, events_, metrics_, settings_,
-                                                   elector_.get(), std::move(spent));
+                                                   elector_.get(), std::move(before));
 }
 
 asio::awaitable<int> Operator::run() {
@@ -112,7 +112,7 @@ asio::awaitable<void> Operator::work() {
         if (stopping_ || control_.cancelled()) // meanwhile
             co_return;
         log::warn("the Lease is lost: beginning again, as a standby");
-        controller_ = make_controller(controller_->budgets());
+        controller_ = make_controller(controller_->handover());
     }
 }
 
@@ -171,9 +171,11 @@ asio::awaitable<void> Operator::shut_down() {
         co_await runtime_.sleep(std::chrono::milliseconds(20));
     control_.cancel();
     co_await control_.join();
-    if (!elector_ || !controller_->recorded())
+    const auto ending = controller_->ending();
+    if (!elector_ || !ending)
         co_return;
-    auto released = co_await rt::with_deadline(runtime_, release_patience, elector_->release());
+    auto released =
+        co_await rt::with_deadline(runtime_, release_patience, elector_->release(*ending));
     if (!released && released.error().kind != ErrorClass::invalid) // it was not held
         log::warn("the Lease was not released", {{"error", released.error().message}});
 }

@@ -44,7 +44,7 @@ class Operator {
     [[nodiscard]] ops::Snapshot snapshot() const { return controller_->snapshot(); }
 
   private:
-    std::unique_ptr<reconcile::Controller> make_controller(reconcile::Budgets spent);
+    std::unique_ptr<reconcile::Controller> make_controller(reconcile::Handover before);
     asio::awaitable<void> control();
     asio::awaitable<void> work();
     asio::awaitable<Result<void>> await_api_server();

@@ -112,7 +112,7 @@ asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::open(Request re
 asio::awaitable<Result<Response>> Client::exchange(Request request, Progress& progress,
                                                    BodySink sink) {
     rt::Semaphore::Permit turn;
-    if (options_.max_connections > 0)
+    if (options_.max_connections > 0 && request.urgency != rt::Urgency::first)
         turn = co_await turns_.acquire(request.urgency, options_.patience);
     auto connection = co_await take_connection();
     if (!connection)

@@ -26,7 +26,8 @@ struct Request {
     // What is requested is decompressed. Not for responses that hold a credential: their size would
     // reveal something about it.
     Encoding accept_encoding = Encoding::identity;
-    rt::Urgency urgency = rt::Urgency::normal; // where connections are few
+    // Where connections are few. The first does not wait for one at all.
+    rt::Urgency urgency = rt::Urgency::normal;
 };
 
 // Names are lower case.

@@ -13,6 +13,8 @@ constexpr std::chrono::seconds default_pause{1};
 constexpr std::size_t max_path_shown = 200;
 // Besides the watches. An answer takes some milliseconds: many more would only wait there.
 constexpr std::size_t max_connections = 8;
+// Answers may be large, a Secret's above all: many at once would fill the memory.
+constexpr rt::Duration patience = std::chrono::seconds(5);
 constexpr std::size_t max_refusal_bytes = std::size_t{64} << 10;
 
 std::string_view accept_header(Accept accept) {
@@ -194,6 +196,7 @@ Client::Client(rt::Runtime& runtime, ClientAccess access, RequestObserver observ
     : runtime_(runtime), access_(std::move(access)), observer_(std::move(observer)),
       http_(runtime, access_.endpoint(),
             {.max_connections = max_connections,
+             .patience = patience,
              .max_idle = max_connections,
              .body_limit = max_answer_bytes}) {}
 

@@ -170,12 +170,10 @@ asio::awaitable<void> LeaderElector::hold() {
         const auto started = runtime_.now();
         // A connection that swallows one renewal leaves time for another, over a new one.
         const auto limit = std::min(left, options_.times.renew_deadline / 2);
-        auto renewed =
-            left > rt::Duration::zero()
-                ? co_await rt::with_deadline(runtime_, limit,
-                                             rewrite(options_.identity, options_.times.duration))
-                : Result<void>(
-                      make_error(ErrorClass::unavailable, "no renewal within the deadline"));
+        auto renewed = left > rt::Duration::zero()
+                           ? co_await rt::with_deadline(runtime_, limit, renew())
+                           : Result<void>(make_error(ErrorClass::unavailable,
+                                                     "no renewal within the deadline"));
         if (renewed) {
             renewed_at_ = started;
             continue;
@@ -189,10 +187,14 @@ asio::awaitable<void> LeaderElector::hold() {
     }
 }
 
-asio::awaitable<Result<void>> LeaderElector::rewrite(std::string holder, rt::Duration duration) {
+asio::awaitable<Result<void>> LeaderElector::renew() {
     LeaseRecord wanted = view_.record();
-    wanted.holder = holder;
-    wanted.duration = duration;
+    wanted.holder = options_.identity;
+    wanted.duration = options_.times.duration;
+    co_return co_await rewrite(std::move(wanted));
+}
+
+asio::awaitable<Result<void>> LeaderElector::rewrite(LeaseRecord wanted) {
     auto written = co_await write(wanted);
     if (written || (written.error().kind != ErrorClass::conflict &&
                     written.error().kind != ErrorClass::not_found))
@@ -210,10 +212,14 @@ asio::awaitable<Result<void>> LeaderElector::rewrite(std::string holder, rt::Dur
     co_return co_await write(wanted);
 }
 
-asio::awaitable<Result<void>> LeaderElector::release() {
+asio::awaitable<Result<void>> LeaderElector::release(Ending ending) {
     if (!std::exchange(renewed_at_, std::nullopt))
         co_return make_error(ErrorClass::invalid, "the Lease is not held");
-    co_return co_await rewrite("", std::chrono::seconds(1));
+    LeaseRecord wanted = view_.record();
+    wanted.holder.clear();
+    wanted.duration = std::chrono::seconds(1);
+    wanted.unsettled = ending == Ending::unsettled;
+    co_return co_await rewrite(std::move(wanted));
 }
 
 asio::awaitable<Result<LeaseRecord>> LeaderElector::read() {
@@ -250,6 +256,8 @@ std::string LeaderElector::manifest(const LeaseRecord& record) const {
         .member("namespace", options_.ns);
     if (!record.absent())
         body.member("resourceVersion", record.resource_version);
+    if (record.unsettled)
+        body.field("annotations").begin_object().member(unsettled_annotation, "true").end_object();
     body.end_object()
         .field("spec")
         .begin_object()

@@ -7,8 +7,9 @@
 //   term by its own monotonic clock. So no other leads while may_work_for(0) is true here.
 // - may_work_for(10 s) counts from the start of the last renewal that succeeded, so that a request
 //   with a deadline of 10 s ends before another can lead.
-// - A Lease is released only when all that was sent is recorded; so a replica that takes it over
-//   cleanly can trust what the objects say, and otherwise trusts them less (Takeover).
+// - A Lease is released only when all that was sent is recorded, and says whether any of that may
+//   still be carried out; so a replica that takes it over cleanly can trust what the objects say,
+//   and otherwise trusts them less (Takeover).
 // Not guaranteed:
 // - that a process which is stopped between asking may_work_for() and sending, or a machine that is
 //   suspended (its monotonic clock stops), has not lost the Lease meanwhile;
@@ -50,7 +51,7 @@ class LeaderElector {
     // Renews; ends when the Lease is lost.
     asio::awaitable<void> hold();
     // Gives it back, so that another replica takes over at once. No deadline of its own.
-    asio::awaitable<Result<void>> release();
+    asio::awaitable<Result<void>> release(Ending ending);
 
     [[nodiscard]] const std::string& name() const { return options_.name; }
 
@@ -75,8 +76,9 @@ class LeaderElector {
     bool take_in_watched();
     void report_waiting();
     rt::Duration pause();
-    // Writes the Lease with this holder, our name or none, if it is still ours.
-    asio::awaitable<Result<void>> rewrite(std::string holder, rt::Duration duration);
+    asio::awaitable<Result<void>> renew();
+    // Writes this, with our name or none, if the Lease is still ours.
+    asio::awaitable<Result<void>> rewrite(LeaseRecord wanted);
     asio::awaitable<Result<void>> write(LeaseRecord wanted);
     asio::awaitable<Result<LeaseRecord>> read();
     std::string manifest(const LeaseRecord& record) const;

@@ -4,9 +4,25 @@
 
 namespace oco::kube {
 
+std::string_view name(Takeover takeover) {
+    switch (takeover) {
+    case Takeover::clean:
+        return "clean";
+    case Takeover::unsettled:
+        return "unsettled";
+    case Takeover::unclean:
+        return "unclean";
+    case Takeover::unknown:
+        return "unknown";
+    }
+    return {};
+}
+
 LeaseRecord decode_lease(const json::Value& lease) {
     LeaseRecord record;
     record.resource_version = json::string_at(lease, {"metadata", "resourceVersion"});
+    record.unsettled =
+        json::string_at(lease, {"metadata", "annotations", unsettled_annotation}) == "true";
     if (const json::Value* spec = json::find(lease, "spec")) {
         record.holder = json::string_at(*spec, "holderIdentity");
         record.transitions = json::int_at(*spec, "leaseTransitions").value_or(0);
@@ -31,9 +47,9 @@ std::optional<Takeover> LeaseView::may_take(rt::TimePoint asked) const {
     if (ours())
         return claimed_.value_or(Takeover::unclean);
     if (record_.absent() && !vanished_)
-        return Takeover::unclean;
+        return Takeover::unknown;
     if (released())
-        return Takeover::clean;
+        return record_.unsettled ? Takeover::unsettled : Takeover::clean;
     // A holder that asked for a longer term has it.
     if (asked - *since_ >= std::max(record_.duration, duration_))
         return Takeover::unclean;
@@ -44,6 +60,7 @@ LeaseRecord LeaseView::claim(Takeover how, std::string acquire_time) {
     claimed_ = how;
     LeaseRecord wanted = record_;
     wanted.holder = identity_;
+    wanted.unsettled = false;
     wanted.duration = duration_;
     wanted.acquire_time = std::move(acquire_time);
     wanted.transitions += record_.absent() || ours() ? 0 : 1;

@@ -9,18 +9,27 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace oco::kube {
 
 // How this replica got the Lease.
 enum class Takeover {
-    clean,   // released by its last holder, which recorded all it did
-    unclean, // it expired, or nothing is known about an earlier holder
+    clean,     // released by its last holder, which recorded all it did
+    unsettled, // the same, but something that was sent may still be carried out
+    unclean,   // its last holder has died, or deleted it
+    unknown,   // there never was one, as far as can be told
 };
+
+std::string_view name(Takeover takeover);
+
+// What a holder knows when it gives the Lease back.
+enum class Ending { settled, unsettled };
 
 struct LeaseRecord {
     std::string resource_version; // empty: there is no Lease
     std::string holder;           // empty: released
+    bool unsettled = false;       // as it was released
     std::int64_t transitions = 0;
     std::string acquire_time;
     rt::Duration duration{};
@@ -29,6 +38,9 @@ struct LeaseRecord {
 
     bool operator==(const LeaseRecord&) const = default;
 };
+
+// Says of a Lease that was released that what its last holder sent may still be carried out.
+inline constexpr std::string_view unsettled_annotation = "omniconnection.io/unsettled";
 
 LeaseRecord decode_lease(const json::Value& lease);
 

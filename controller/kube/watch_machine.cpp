@@ -77,7 +77,7 @@ Result<WatchMachine::Effect> WatchMachine::page(std::string version, std::string
     continue_token_ = std::move(continue_token);
     if (!continue_token_.empty())
         return Effect::none;
-    version_ = std::move(version);
+    reached(std::move(version));
     state_ = State::watching;
     fresh_ = !outdated_;
     return Effect::complete;
@@ -106,7 +106,7 @@ Result<WatchMachine::Effect> WatchMachine::event(const WatchEvent& event) {
         return make_error(ErrorClass::refused, "a bookmark before the end of the list");
     succeeded();
     if (streaming && event.type == Type::initial_events_end) {
-        version_ = event.resource_version;
+        reached(event.resource_version);
         state_ = State::watching;
         fresh_ = !outdated_;
         return Effect::complete;
@@ -115,7 +115,7 @@ Result<WatchMachine::Effect> WatchMachine::event(const WatchEvent& event) {
     if (!streaming && is_change && is_repeated(event.resource_version))
         return Effect::none;
     if (!streaming)
-        version_ = event.resource_version;
+        reached(event.resource_version);
     return event.type == Type::changed   ? Effect::put
            : event.type == Type::deleted ? Effect::remove
                                          : Effect::none;
@@ -131,6 +131,12 @@ Result<void> WatchMachine::ended(rt::Duration lived) {
     if (!heard_)
         state_ = State::checking;
     return {};
+}
+
+void WatchMachine::reached(std::string version) {
+    if (!is_older_version(version, newest_version_))
+        newest_version_ = version;
+    version_ = std::move(version);
 }
 
 void WatchMachine::outlived(rt::Duration lived) {

@@ -70,6 +70,9 @@ class WatchMachine {
     // While watching: where to go on from.
     [[nodiscard]] const std::string& version() const { return version_; }
 
+    // The newest that the server was ever at.
+    [[nodiscard]] const std::string& newest_version() const { return newest_version_; }
+
     // Failures in a row: since a list succeeded, a watch brought something, or lived for a while.
     [[nodiscard]] int failures() const { return failures_; }
 
@@ -100,6 +103,7 @@ class WatchMachine {
 
   private:
     void list_again();
+    void reached(std::string version);
     void succeeded();
     bool is_repeated(const std::string& version);
     void outlived(rt::Duration lived);
@@ -107,6 +111,7 @@ class WatchMachine {
     State state_ = State::streaming;
     std::string continue_token_;
     std::string version_;
+    std::string newest_version_;
     std::deque<std::string> recent_; // versions of the last events
     int failures_ = 0;
     int expirations_ = 0; // 410s in a row

@@ -69,6 +69,11 @@ class Watcher {
     // When it last delivered something, including bookmarks; before that, the start of run().
     [[nodiscard]] rt::TimePoint heard_at() const { return heard_at_; }
 
+    // What the view is at; empty: no list was completed yet.
+    [[nodiscard]] const std::string& version() const { return machine_.version(); }
+
+    [[nodiscard]] const std::string& newest_version() const { return machine_.newest_version(); }
+
     // "secrets"
     [[nodiscard]] const std::string& resource() const { return spec_.resource.plural; }
 

@@ -20,6 +20,10 @@ struct FreeBio {
 // asio's add_certificate_authority stops silently at the first bad block and takes an empty
 // bundle; a trust store must not shrink without a word.
 Result<void> add_authorities(SSL_CTX* context, std::string_view pem) {
+    if (pem.size() > max_ca_bytes)
+        return make_error(
+            ErrorClass::invalid,
+            "the CA bundle is larger than 256 KiB: store only the CAs that are needed");
     const std::unique_ptr<BIO, FreeBio> bio(
         BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
     X509_STORE* store = SSL_CTX_get_cert_store(context);
@@ -52,6 +56,9 @@ Result<std::shared_ptr<TlsContext>> make_tls_context(const TlsOptions& options) 
     context->ca_setting = options.ca_setting;
     SSL_CTX* native = context->ssl.native_handle();
     SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
+    // A peer that chooses the group of a Diffie-Hellman exchange (up to 10,000 bits, prime or not)
+    // would choose how long the event loop computes.
+    SSL_CTX_set_cipher_list(native, "DEFAULT:!kDHE:!kDHEPSK");
     SSL_CTX_set_options(native, SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_RENEGOTIATION);
     // Read and write buffers are given back while a connection is idle.
     SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);

@@ -14,6 +14,10 @@ namespace oco::net {
 
 enum class Verify { peer, none };
 
+// Of TlsOptions::extra_ca_pem; about a millisecond to read for each 10 KiB. As large as the bundles
+// of all public CAs.
+inline constexpr std::size_t max_ca_bytes = 256 * 1024;
+
 struct TlsOptions {
     Verify verify = Verify::peer;
     // PEM, any number of certificates.

@@ -15,7 +15,9 @@ Result<PreparedCredential> prepare_password(const SecretBytes& raw) {
     if (text.find_first_not_of("\r\n") == std::string_view::npos)
         return refuse("the password consists of line breaks only; store it in the Secret");
     if (text.size() > max_credential_bytes)
-        return refuse("the password is larger than 1 MiB");
+        return refuse(
+            "the password is larger than 64 KiB, which no password is; correct the key in "
+            "spec.credentials, or what is stored under it");
     if (!is_utf8(text))
         return refuse("the password is not valid UTF-8, so it can't be sent to Omni, whose API is "
                       "JSON; store it in the Secret as UTF-8 text");

@@ -23,7 +23,9 @@ struct PreparedCredential {
     bool ends_in_newline = false;
 };
 
-inline constexpr std::size_t max_credential_bytes = 1024 * 1024; // a whole Secret's limit
+// Many times what is real. Several copies of each credential exist while it is sent, and JSON may
+// make them six times as long: with a whole Secret's 1 MiB some dozens would fill the memory.
+inline constexpr std::size_t max_credential_bytes = 64 * 1024;
 inline constexpr std::size_t max_private_key_bytes = 64 * 1024;
 inline constexpr std::size_t max_passphrase_bytes = 1024; // OpenSSL's own, PEM_BUFSIZE
 

@@ -95,7 +95,7 @@ Result<void> check_text(std::string_view text) {
     if (text.empty())
         return invalid_file("is empty");
     if (text.size() > max_credential_bytes)
-        return invalid_file("is larger than 1 MiB");
+        return invalid_file("is larger than 64 KiB, which no service account's key file is");
     const bool readable = is_utf8(text) && text.find('\0') == std::string_view::npos;
     if (readable && !text.starts_with("\xEF\xBB\xBF"))
         return {};

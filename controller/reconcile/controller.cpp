@@ -62,7 +62,7 @@ std::set<ObjectKey> secrets_of(const api::OmniInstance& object) {
 
 Controller::Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRecorder& events,
                        ops::Metrics& metrics, Settings settings, kube::LeaderElector* elector,
-                       Budgets spent)
+                       Handover before)
     : runtime_(runtime), client_(client), settings_(std::move(settings)),
       statuses_(make_status_sink(runtime, client, settings_.dry_run)), metrics_(metrics),
       caches_([this](const auto& before, const auto& after) { connection_changed(before, after); },
@@ -71,7 +71,7 @@ Controller::Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRe
               [this](const auto&, const auto&) { namespace_changed(); }),
       tasks_(runtime), watches_(runtime, client, settings_, caches_, tasks_,
                                 [this](const std::string& ns) { watched_otherwise(ns); }),
-      crds_(runtime, client), elector_(elector) {
+      crds_(runtime, client), elector_(elector), versions_before_(std::move(before.versions)) {
     const Services services{.runtime = runtime_,
                             .kube = client,
                             .events = events,
@@ -91,7 +91,7 @@ Controller::Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRe
                     connections_->instance_changed(key);
                     wake_connections_of(key);
                 }});
-    instances_->resume(std::move(spent));
+    instances_->resume(std::move(before.spent));
     connections_ = std::make_unique<ConnectionReconciler>(
         services, caches_, *instances_, tasks_,
         ConnectionReconciler::Hooks{
@@ -166,13 +166,17 @@ asio::awaitable<void> Controller::begin() {
 }
 
 asio::awaitable<void> Controller::record_rest() {
-    if (!started_) { // nothing was sent
-        recorded_ = true;
+    if (!started_) { // nothing was sent: what the process before left stands
+        if (leadership_.takeover == kube::Takeover::clean)
+            ending_ = kube::Ending::settled;
+        else if (leadership_.takeover == kube::Takeover::unsettled)
+            ending_ = kube::Ending::unsettled;
         co_return;
     }
     if (elector_ != nullptr && !elector_->may_work_for(record_patience))
         co_return;
-    recorded_ = co_await connections_->record_rest(record_patience);
+    if (co_await connections_->record_rest(record_patience))
+        ending_ = connections_->settled() ? kube::Ending::settled : kube::Ending::unsettled;
 }
 
 // Of a namespace that does not exist, the API server lists nothing, and watches it without a word.
@@ -225,8 +229,7 @@ asio::awaitable<void> Controller::lead() {
         co_return;
     }
     leadership_ = {.elector = elector_, .takeover = co_await elector_->acquire()};
-    log::info("leading",
-              {{"takeover", leadership_.takeover == kube::Takeover::clean ? "clean" : "unclean"}});
+    log::info("leading", {{"takeover", std::string(name(leadership_.takeover))}});
     tasks_.spawn(take_over());
     co_await elector_->hold();
     tasks_.cancel();
@@ -242,7 +245,21 @@ asio::awaitable<void> Controller::take_over() {
     work();
 }
 
+Handover Controller::handover() const {
+    Watches::Versions versions = watches_.versions();
+    if (!started_) // what the one before knew was not looked at
+        for (const auto& [view, version] : versions_before_)
+            if (auto& known = versions[view];
+                known.empty() || kube::is_older_version(known, version))
+                known = version;
+    return {.spent = instances_->budgets(), .versions = std::move(versions)};
+}
+
 void Controller::work() {
+    leadership_.rewound = watches_.behind(versions_before_);
+    if (leadership_.rewound)
+        log::warn("the API server is at an older version than before, as if it was restored from a "
+                  "backup: no status is believed, and everything is sent again");
     if (elector_ == nullptr || !elector_->resumed()) // else all that counts was spent here
         instances_->inherit(used_by_host());
     connections_->begin();

@@ -15,12 +15,18 @@
 
 namespace oco::reconcile {
 
+// What one that has lost the Lease knows, and no status says.
+struct Handover {
+    Budgets spent;
+    Watches::Versions versions;
+};
+
 class Controller {
   public:
     Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRecorder& events,
                ops::Metrics& metrics, Settings settings,
                kube::LeaderElector* elector, // null: no election
-               Budgets spent = {});
+               Handover before = {});
 
     // Fills the stores, waits to lead, then reconciles: until cancelled, or until the Lease is
     // lost. On cancellation it cuts off requests in flight, and records that in the objects.
@@ -29,11 +35,12 @@ class Controller {
     void close();
     [[nodiscard]] bool idle() const;
 
-    // After run(): what it has spent, for the next one in this process.
-    [[nodiscard]] Budgets budgets() const { return instances_->budgets(); }
+    // After run(): for the next one in this process.
+    [[nodiscard]] Handover handover() const;
 
-    // After run(): all that was sent is recorded, so that the Lease may be released.
-    [[nodiscard]] bool recorded() const { return recorded_; }
+    // After run(): all that was sent is recorded, so that the Lease may be released; and what is to
+    // be said of it then. nullopt: it may not.
+    [[nodiscard]] std::optional<kube::Ending> ending() const { return ending_; }
 
     // Whether the stores were filled once, with all that can be read.
     [[nodiscard]] bool synced() const;
@@ -85,9 +92,10 @@ class Controller {
     std::string trouble_; // what is waited for
     CrdCheck crds_;
     kube::LeaderElector* elector_;
+    Watches::Versions versions_before_; // of the one before, in this process
     Leadership leadership_;
     bool synced_ = false; // the stores were filled
-    bool recorded_ = false;
+    std::optional<kube::Ending> ending_;
     bool started_ = false; // and this process leads: changes lead to work
 };
 

@@ -140,23 +140,25 @@ awaitable<void> hold_and_release(Server& server, Candidate& leader, Candidate& o
                                  std::string ns) {
     co_await beside(server.runtime(), hold(leader), see_it_refused(server, leader, other, ns));
     const auto began = server.runtime().now();
-    must(co_await leader.elector.release());
+    must(co_await leader.elector.release(kube::Ending::unsettled));
     check(!leader.elector.may_work_for({}), "still the leader after its release");
     co_await wait_until(
         server.runtime(), [&] { return other.taken.has_value(); }, "the other takes it");
-    check(*other.taken == kube::Takeover::clean, "a takeover after a release is clean");
+    check(*other.taken == kube::Takeover::unsettled, "a takeover after a release says how it was");
     check(server.runtime().now() - began < std::chrono::seconds(6), "as late as after a term");
     const auto read = co_await get(server, leases, ns, "leader");
     check_equal(holder_of(read), "second", "holder");
     check(number_at(read, {"spec", "leaseTransitions"}) == 1, "leaseTransitions");
     check(number_at(read, {"spec", "leaseDurationSeconds"}) == 6, "leaseDurationSeconds");
+    check(json::string_at(read, {"metadata", "annotations", kube::unsettled_annotation}).empty(),
+          "what the first left unsettled stays");
 }
 
 awaitable<void> elector_release(Server& server, std::string ns) {
     Candidate first(server, ns, "first");
     Candidate second(server, ns, "second");
     co_await acquire(first);
-    check(*first.taken == kube::Takeover::unclean, "nothing is known of who was before");
+    check(*first.taken == kube::Takeover::unknown, "nothing is known of who was before");
     co_await beside(server.runtime(), acquire(second), hold_and_release(server, first, second, ns));
 }
 

@@ -43,6 +43,23 @@ TEST_CASE_FIXTURE(InStep, "lead to one that was restored from a backup") {
     CHECK(sales.in_step("warehouse"));
 }
 
+TEST_CASE_FIXTURE(InStep, "lead to one that was restored from a backup, and the Lease was lost") {
+    world.passes(1min);
+    world.kube.back_up();
+    const std::string before = world.omni.held(warehouse);
+    sales.writes("db", "beta");
+    REQUIRE(world.omni_gets(warehouse, "beta"));
+    world.passes(1min);
+    world.kube_goes_away();
+    world.passes(25s);
+    world.kube_is_restored(); // Secret and status agree, and Omni holds something newer
+    world.kube_recovers();
+    CHECK(world.omni_gets(warehouse, before, 60s));
+    CHECK(sales.in_step("warehouse", 2min));
+    CHECK(world.logged("the Lease is lost: beginning again") == 1);
+    CHECK(world.logged("no status is believed") == 1);
+}
+
 TEST_CASE_FIXTURE(InStep, "end the process where a watch meets a defect: the next one works") {
     world.passes(10s);
     const auto lease = [&] {

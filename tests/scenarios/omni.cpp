@@ -43,6 +43,12 @@ emulator::Course done_after(rt::Duration delay) {
             .wait = in_milliseconds(delay)};
 }
 
+emulator::Course done_after_answer(rt::Duration delay, unsigned status) {
+    return {.apply = emulator::Apply::late,
+            .wait = in_milliseconds(delay),
+            .answer = emulator::error_answer(status, "upstream request timeout")};
+}
+
 emulator::Course answered_after(rt::Duration delay) {
     return {.wait = in_milliseconds(delay)};
 }

@@ -22,9 +22,11 @@ std::string confidential(std::string_view value);
 std::string plain(std::string_view text);
 
 // What becomes of a request.
-emulator::Course unanswered();                       // not done, and never answered
-emulator::Course done_but_unanswered();              // done, and never answered
-emulator::Course done_after(rt::Duration delay);     // so late, and never answered
+emulator::Course unanswered();                   // not done, and never answered
+emulator::Course done_but_unanswered();          // done, and never answered
+emulator::Course done_after(rt::Duration delay); // so late, and never answered
+// Done so late; a gateway answers at once, which has given up.
+emulator::Course done_after_answer(rt::Duration delay, unsigned status);
 emulator::Course answered_after(rt::Duration delay); // done so late, and answered then
 emulator::Course connection_lost();                  // done, and the connection breaks
 emulator::Course pretended();                        // not done, and answered as if it were

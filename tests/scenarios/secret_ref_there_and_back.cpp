@@ -97,4 +97,24 @@ TEST_CASE_FIXTURE(HoldsAlfa, "another role is wanted") {
     CHECK(sales.in_step("warehouse", 3min));
 }
 
+// It was kept waiting, which its status said: the spec was seen, and something else is applied.
+TEST_CASE_FIXTURE(HoldsAlfa,
+                  "another key is named and pending, and named back while a list is read") {
+    for (const char* value : {"alfa", "bravo", "alfa"}) { // it has had its quick pushes
+        sales.writes("a", value);
+        REQUIRE(world.omni_gets(warehouse, value));
+        REQUIRE(sales.in_step("warehouse"));
+    }
+    sales.writes("a", "bravo", "other");
+    REQUIRE(sales.in_step("warehouse"));
+    sales.changes("warehouse", Tenant::credential_from("a", "other"));
+    REQUIRE(sales.sees("warehouse", "RateLimited"));
+    bravo_is_stored_and_nobody_learns_it();
+    omni.lists_take(8s);
+    world.starts("alpha");
+    REQUIRE(world.omni_is_asked(RequestKind::list));
+    sales.changes("warehouse", Tenant::credential_from("a"));
+    check_alfa_is_sent();
+}
+
 TEST_SUITE_END();

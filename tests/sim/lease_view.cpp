@@ -24,10 +24,13 @@ LeaseView::Change LeaseView::written(const bj::object& lease) {
     const bool again = holder == leader_ && clean_ && time_.now() < since_ + heard_within;
     const bool was_free = again || (leader_.empty() && figures.leaders > 0);
     leader_ = holder;
-    if (holder.empty())
+    if (holder.empty()) {
+        unsettled_ =
+            text_at(lease, {"metadata", "annotations", "omniconnection.io/unsettled"}) == "true";
         return Change::released;
+    }
     since_ = time_.now();
-    clean_ = was_free;
+    clean_ = was_free && !unsettled_;
     ++figures.leaders;
     ++(clean_ ? figures.clean : figures.unclean);
     return Change::taken;

@@ -22,7 +22,8 @@ class LeaseView {
 
     [[nodiscard]] rt::TimePoint renewed() const { return renewed_; }
 
-    // Whether the leader's predecessor had given the Lease back.
+    // Whether the leader's predecessor had given the Lease back, and nothing of it may still
+    // arrive.
     [[nodiscard]] bool clean() const { return clean_; }
 
     struct Figures {
@@ -38,6 +39,7 @@ class LeaseView {
     rt::TimePoint since_{};
     rt::TimePoint renewed_{};
     bool clean_ = true;
+    bool unsettled_ = false; // as it was released the last time
 };
 
 } // namespace oco::sim

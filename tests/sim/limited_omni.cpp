@@ -53,6 +53,8 @@ void LimitedOmni::request(HttpRequest request, ChannelPointer channel) {
     const emulator::Course& course = exchange->ticket.course;
     if (course.apply == emulator::Apply::late && course.reply == emulator::Reply::close)
         exchange->channel->reset();
+    if (course.apply == emulator::Apply::late && course.answer) // of a gateway that gives up
+        answer(*exchange, *course.answer);
     if (course.wait == std::chrono::milliseconds::zero())
         proceed(exchange);
     else
@@ -65,7 +67,7 @@ void LimitedOmni::proceed(const ExchangePointer& exchange) {
     emulator::Answer said;
     if (auto refusal = refuses ? refuses(traffic.all()[exchange->place]) : std::nullopt)
         said = std::move(*refusal);
-    else if (course.answer)
+    else if (course.answer && course.apply != emulator::Apply::late)
         said = *course.answer;
     else if (course.apply != emulator::Apply::never)
         said = carry_out(*exchange);

@@ -13,6 +13,8 @@ namespace oco::reconcile {
 // keep the old one alive.
 struct AccountClient {
     static constexpr std::size_t max_connections = 16;
+    // Of one connection, whose settings may be long, or of an error; lists are read as they come.
+    static constexpr std::size_t max_answer_bytes = std::size_t{2} << 20;
 
     AccountClient(rt::Runtime& runtime, std::string host_label, rt::Endpoint endpoint,
                   std::string user_agent, const SecretBytes& token,
@@ -22,6 +24,7 @@ struct AccountClient {
                                              .max_connections = max_connections,
                                              .patience = std::chrono::milliseconds(250),
                                              .max_idle = max_connections,
+                                             .body_limit = max_answer_bytes,
                                              .stale_get = http::ClientOptions::StaleGet::fail}),
           omni(runtime, http, token, std::move(observer)), account(std::move(its_account)) {}
 

@@ -74,8 +74,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_client(Insta
     }
     rt::Endpoint endpoint{.host = url->host, .port = url->port};
     if (url->https) {
-        auto tls =
-            net::make_tls_context({.extra_ca_pem = ca_pem, .ca_setting = "spec.caBundleSecretRef"});
+        auto tls = trust(ca_pem);
         if (!tls)
             co_return outcome(reason::invalid_credential,
                               "spec.caBundleSecretRef: " + tls.error().message);
@@ -104,6 +103,20 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_client(Insta
     state.failures = 0;
     state.examined = state.outcome = outcome(reason::progressing, "checking the API key");
     co_return std::nullopt;
+}
+
+// Instances with the same CAs share what was read of them, the system's roots included: that takes
+// time, and a megabyte.
+Result<std::shared_ptr<net::TlsContext>> InstanceReconciler::trust(const std::string& ca_pem) {
+    std::erase_if(trusted_, [](const auto& entry) { return entry.second.expired(); });
+    auto& shared = trusted_[fingerprint(ca_pem)];
+    if (auto known = shared.lock())
+        return known;
+    auto made =
+        net::make_tls_context({.extra_ca_pem = ca_pem, .ca_setting = "spec.caBundleSecretRef"});
+    if (made)
+        shared = *made;
+    return made;
 }
 
 std::shared_ptr<Account> InstanceReconciler::account_of(const api::OmniInstance& instance,

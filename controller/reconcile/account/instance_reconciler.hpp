@@ -137,6 +137,7 @@ class InstanceReconciler {
 
     // instance_account.cpp
     asio::awaitable<std::optional<Outcome>> prepare_client(Instance instance, InstanceState& state);
+    Result<std::shared_ptr<net::TlsContext>> trust(const std::string& ca_pem);
     std::shared_ptr<Account> account_of(const api::OmniInstance& instance, const BaseUrl& url,
                                         const SecretBytes& token);
     void apply_limit(Account& account);
@@ -151,7 +152,8 @@ class InstanceReconciler {
     Hooks hooks_;
     StatusWriter writer_;
     States states_;
-    std::map<std::string, std::shared_ptr<Account>> accounts_; // by host and token
+    std::map<std::string, std::shared_ptr<Account>> accounts_;      // by host and token
+    std::map<std::string, std::weak_ptr<net::TlsContext>> trusted_; // by the fingerprint of the CAs
     std::map<std::string, std::vector<rt::TimePoint>> inherited_;
     rt::TimePoint reserved_until_{};
     Budgets spent_; // of accounts that are not used (yet)

@@ -72,12 +72,14 @@ boost::asio::awaitable<Result<DigestKey>> obtain_digest_key(rt::Runtime& runtime
         made_up.made_up = true;
         co_return made_up;
     }
+    bool created = false;
     if (!read && read.error().kind == ErrorClass::not_found) {
         SecretBytes bytes = random_key(runtime);
         auto made = co_await client.create(kube::resources::secrets.collection(ns),
                                            manifest(ns, bytes.expose()));
         if (!made && made.error().kind != ErrorClass::conflict)
             co_return co_await failure(client, key, "created", made.error());
+        created = made.has_value();
         read = co_await kube::read_secret(client, key, {"key"}, "");
     }
     if (!read)
@@ -89,7 +91,9 @@ boost::asio::awaitable<Result<DigestKey>> obtain_digest_key(rt::Runtime& runtime
             "Secret " + key.str() +
                 " must hold 32 random bytes under \"key\"; delete it, and a new one "
                 "is created (every credential is then sent once)");
-    co_return with_id(std::move(value->second));
+    DigestKey found = with_id(std::move(value->second));
+    found.created = created;
+    co_return found;
 }
 
 } // namespace oco::reconcile

@@ -14,6 +14,7 @@ struct DigestKey {
     SecretBytes bytes;    // 32
     std::string id;       // identifies the key without revealing it
     bool made_up = false; // it is in no Secret
+    bool created = false; // by this process, just now: none has worked here before
 };
 
 enum class IfMissing {

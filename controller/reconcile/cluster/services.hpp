@@ -31,11 +31,23 @@ struct Leadership {
     // Null: always.
     const kube::LeaderElector* elector = nullptr;
     // Another process may have sent something that no status records.
-    kube::Takeover takeover = kube::Takeover::unclean;
+    kube::Takeover takeover = kube::Takeover::unknown;
+    // The API server has gone back in time since this process led before: no status says what is in
+    // Omni now.
+    bool rewound = false;
 
     // Whether the statuses record all that was sent before.
     [[nodiscard]] bool all_is_recorded() const {
-        return takeover == kube::Takeover::clean || mutated("unclean-counts-as-clean");
+        return takeover == kube::Takeover::clean || takeover == kube::Takeover::unsettled ||
+               mutated("unclean-counts-as-clean");
+    }
+
+    // Whether something that was sent before may still be carried out. Of a Lease that never was,
+    // or where none is used, nothing is known.
+    [[nodiscard]] std::optional<bool> settled() const {
+        if (mutated("unclean-counts-as-clean") || takeover == kube::Takeover::clean)
+            return true;
+        return takeover == kube::Takeover::unknown ? std::nullopt : std::optional(false);
     }
 
     [[nodiscard]] bool may_send() const {

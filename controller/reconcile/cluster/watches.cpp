@@ -166,4 +166,19 @@ std::map<std::string, bool> Watches::namespaces() const {
     return out;
 }
 
+Watches::Versions Watches::versions() const {
+    Versions out;
+    for (const auto& watcher : watchers_)
+        if (!watcher->newest_version().empty())
+            out.emplace(watcher->label(), watcher->newest_version());
+    return out;
+}
+
+bool Watches::behind(const Versions& before) const {
+    return std::ranges::any_of(watchers_, [&](const auto& watcher) {
+        const auto known = before.find(watcher->label());
+        return known != before.end() && kube::is_older_version(watcher->version(), known->second);
+    });
+}
+
 } // namespace oco::reconcile

@@ -36,6 +36,13 @@ class Watches {
     // The namespaces that are watched, and whether they are up to date; "": all.
     [[nodiscard]] std::map<std::string, bool> namespaces() const;
 
+    // The newest that the views have been at, by their labels.
+    using Versions = std::map<std::string, std::string>;
+
+    [[nodiscard]] Versions versions() const;
+    // Whether any view is at an older version than this: the API server was restored from a backup.
+    [[nodiscard]] bool behind(const Versions& before) const;
+
     [[nodiscard]] const std::vector<std::unique_ptr<kube::Watcher>>& all() const {
         return watchers_;
     }

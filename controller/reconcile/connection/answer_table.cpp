@@ -30,10 +30,10 @@ constexpr std::array rows{
 };
 static_assert(rows.size() == error_classes, "each class has its row");
 
-// No answer, or one of a proxy that gave up on a server which may still be at work.
+// No answer, or one of a proxy that gave up on a server which may still be at work: 408, 502, 504,
+// Envoy's 503, Cloudflare's 520 to 530. Only 500 and 501 are sure to be that server's own.
 bool may_land_late(const Error& error) {
-    return error.http_status == 0 || error.http_status == 408 || error.http_status == 502 ||
-           error.http_status == 504;
+    return error.http_status == 0 || error.http_status == 408 || error.http_status > 501;
 }
 
 } // namespace

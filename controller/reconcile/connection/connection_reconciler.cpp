@@ -39,35 +39,26 @@ ConnectionReconciler::ConnectionReconciler(Services services, const Caches& cach
 // --- what changes ------------------------------------------------------------------------------
 
 void ConnectionReconciler::begin() {
-    const auto& objects = caches_.connections.objects();
-    const auto looked_at = [](const auto& entry) {
-        return entry.second->status.observed_generation >= 0;
-    };
-    const bool had_predecessor = std::ranges::any_of(objects, looked_at) ||
-                                 std::ranges::any_of(caches_.instances.objects(), looked_at);
-    const bool all_is_recorded = services_.leadership.all_is_recorded();
-    const bool died = services_.leadership.elector != nullptr; // the Lease was not released
-    if (had_predecessor && !all_is_recorded && died)
+    // What the process before sent at its end may still be carried out, for whichever object.
+    if (!services_.leadership.settled().value_or(!had_predecessor()))
         targets_.suspect_all_until(services_.runtime.now() + may_land_for);
-    for (const auto& [key, object] : objects) {
-        const auto state = restore(*object);
-        if (had_predecessor && !all_is_recorded && !died)
-            suspect(*object, *state);
-    }
+    for (const auto& [key, object] : caches_.connections.objects())
+        restore(*object);
     begun_ = true;
     claims_.begin();
     for (const auto& [key, object] : caches_.connections.objects())
         claims_.update(*object, *states_.at(key));
 }
 
-// Without a Lease nobody knows how the process before ended: what its statuses are not believed
-// for, it may have sent at the end.
-void ConnectionReconciler::suspect(const api::OmniConnection& object, ConnectionState& state) {
-    state.suspicion = {.fields = managed_fields(object),
-                       .until = services_.runtime.now() + may_land_for};
-    if (const auto* fields = targets_.find(state.target))
-        for (const omni::Field field : fields->applied_by(state.uid))
-            state.suspicion.fields.erase(field);
+// Where the Lease does not tell. Without one there is nothing but the digest key to show that a
+// process of ours was here, if all objects are new.
+bool ConnectionReconciler::had_predecessor() const {
+    const auto looked_at = [](const auto& entry) {
+        return entry.second->status.observed_generation >= 0;
+    };
+    return std::ranges::any_of(caches_.connections.objects(), looked_at) ||
+           std::ranges::any_of(caches_.instances.objects(), looked_at) ||
+           (services_.leadership.elector == nullptr && !services_.digest_key.created);
 }
 
 void ConnectionReconciler::object_changed(const ObjectKey& key, const api::OmniConnection* object) {
@@ -141,6 +132,7 @@ std::shared_ptr<ConnectionState> ConnectionReconciler::restore(const api::OmniCo
             caches_.secrets.get({.ns = object.meta.key.ns, .name = object.credential->secret.name});
     restore_fields(targets_, object, services_.digest_key,
                    {.all_is_recorded = services_.leadership.all_is_recorded(),
+                    .rewound = services_.leadership.rewound,
                     .secret = secret ? &secret->meta : nullptr,
                     .secret_is_newer = !begun_},
                    services_.runtime.now());

@@ -53,6 +53,9 @@ class ConnectionReconciler {
     // PATCH that was cut that nobody knows its outcome. True: all that was sent is recorded.
     asio::awaitable<bool> record_rest(rt::Duration limit);
 
+    // Whether nothing that was sent, for objects that are gone as well, may still be carried out.
+    [[nodiscard]] bool settled() const { return targets_.settled(services_.runtime.now()); }
+
     [[nodiscard]] const ConnectionStates& states() const { return states_; }
 
   private:
@@ -60,7 +63,7 @@ class ConnectionReconciler {
 
     std::shared_ptr<ConnectionState> remember(const api::OmniConnection& object);
     std::shared_ptr<ConnectionState> restore(const api::OmniConnection& object);
-    void suspect(const api::OmniConnection& object, ConnectionState& state);
+    [[nodiscard]] bool had_predecessor() const;
     void restore_retry(const api::OmniConnection& object, ConnectionState& state) const;
     void restore_pace(const api::OmniConnection::Status& status);
     void forget(const ObjectKey& key);

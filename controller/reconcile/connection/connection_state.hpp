@@ -38,13 +38,6 @@ struct Retry {
     Outcome why; // there is a next attempt
 };
 
-// Fields of which the process before this one may have sent a value that no status tells: it ended
-// without a word, and what it last wrote is not all that happened.
-struct Suspicion {
-    FieldSet fields;
-    rt::TimePoint until{};
-};
-
 // A PATCH was answered 401 or 403, and whether that is the key's fault is being asked.
 struct KeyDoubt {
     std::optional<rt::TimePoint> refused_at;
@@ -69,7 +62,6 @@ struct ConnectionState {
     // --- where
     Target target; // whose fields are this object's, as it last named them
     NamePin pin;
-    Suspicion suspicion;
     // Since when its right to the connection is a question; nullopt: it is none.
     std::optional<rt::TimePoint> unproved_since;
     // Since when it waits for the proofs of others, who may come and go meanwhile, and since when

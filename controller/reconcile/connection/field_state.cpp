@@ -27,12 +27,6 @@ bool FieldState::in_doubt(const std::string& uid, rt::TimePoint now) const {
                doubts_, [&](const Doubt& doubt) { return doubt.uid == uid && doubt.until > now; });
 }
 
-bool FieldState::in_doubt_beside(const std::set<std::string>& uids, rt::TimePoint now) const {
-    return std::ranges::any_of(doubts_, [&](const Doubt& doubt) {
-        return !uids.contains(doubt.uid) && doubt.until > now;
-    });
-}
-
 std::optional<rt::TimePoint> FieldState::settled_at(rt::TimePoint now) const {
     std::optional<rt::TimePoint> last;
     for (const Doubt& doubt : doubts_)

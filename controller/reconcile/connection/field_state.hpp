@@ -56,8 +56,6 @@ class FieldState {
     // Whether a value of the object may still arrive, or is to be sent once more to be sure: what
     // its status has to tell the next process.
     [[nodiscard]] bool in_doubt(const std::string& uid, rt::TimePoint now) const;
-    // Whether one of any other object may.
-    [[nodiscard]] bool in_doubt_beside(const std::set<std::string>& uids, rt::TimePoint now) const;
     // When the last value that may arrive no longer may; nullopt: none may.
     [[nodiscard]] std::optional<rt::TimePoint> settled_at(rt::TimePoint now) const;
     // When the object has to send its value again; nullopt: it need not.
@@ -71,10 +69,13 @@ class FieldState {
     // Whether suspect_until() still holds.
     [[nodiscard]] bool suspected(rt::TimePoint now) const { return now < suspect_until_; }
 
-    // Nothing is known that a later reader would miss.
-    [[nodiscard]] bool forgettable(rt::TimePoint now) const {
-        return !applied_ && !sending_ && !confirming_ && !settled_at(now) && !suspected(now);
+    // Nothing that was sent may still arrive, whoever sent it.
+    [[nodiscard]] bool settled(rt::TimePoint now) const {
+        return !sending_ && !confirming_ && !settled_at(now) && !suspected(now);
     }
+
+    // Nothing is known that a later reader would miss.
+    [[nodiscard]] bool forgettable(rt::TimePoint now) const { return !applied_ && settled(now); }
 
     // --- what happens
     // A byte of the request may leave from now on. One of the four below follows.

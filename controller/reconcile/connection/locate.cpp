@@ -72,6 +72,14 @@ std::vector<std::string> ids_named(const Directory& directory, const Observation
     return ids;
 }
 
+// Omni shows connections that were deleted.
+bool is_deleted(const std::string& id, const Observation& seen) {
+    if (id.empty() || !seen.view)
+        return false;
+    const auto listed = seen.view->directory->by_id.find(id);
+    return listed != seen.view->directory->by_id.end() && listed->second.deleted;
+}
+
 // A name is looked up once, by a list that was read after it was seen: what it means in Omni may
 // change hands.
 Place resolve_name(const Observation& seen, ConnectionState& state) {
@@ -212,6 +220,10 @@ Place locate(const Observation& seen, ConnectionState& state) {
         if (state.pin.meaning != meaning)
             state.pin = {
                 .meaning = meaning, .since = seen.now, .from = resolved_from(*seen.object)};
+        else if (is_deleted(state.pin.id, seen)) // as after a 404: by the same list at the earliest
+            state.pin = {.meaning = meaning,
+                         .since = seen.view->directory->asked_at,
+                         .from = state.pin.from};
         place.target.connection_id = state.pin.id;
         if (state.pin.id.empty())
             place = resolve_name(seen, state);

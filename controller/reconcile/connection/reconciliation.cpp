@@ -132,8 +132,6 @@ void Reconciliation::settle_claims(const Target& named) {
     if (state_.target.empty())
         return;
     fields().release_all_but(seen_.held(), state_.uid);
-    for (const Field field : state_.suspicion.fields)
-        fields()[field].suspect_until(state_.suspicion.until);
 }
 
 // --- act -------------------------------------------------------------------------------------

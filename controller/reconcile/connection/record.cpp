@@ -11,6 +11,15 @@ void take_entry(std::optional<Entry>& out, const FieldState& field, const std::s
         out = std::get<Entry>(value->entry);
 }
 
+// Whether the Secret is the one that was applied, under the key that the spec names, untouched.
+bool is_wanted(const api::AppliedCredential& entry, const api::OmniConnection& object,
+               const kube::ObjectMeta* secret) {
+    return object.credential && entry.secret_name == object.credential->secret.name &&
+           entry.secret_key == object.credential->secret.key && secret != nullptr &&
+           secret->uid == entry.secret_uid &&
+           secret->resource_version == entry.secret_resource_version;
+}
+
 } // namespace
 
 void record_fields(api::OmniConnection::Status& status, const api::OmniConnection& object,
@@ -39,27 +48,28 @@ void restore_fields(Targets& targets, const api::OmniConnection& object, const D
     for (const Field field : object.status.unanswered)
         state[field].doubt_until(uid, now + may_land_for);
 
-    const bool all_is_recorded = trust.all_is_recorded;
+    // What the spec wanted when the status was written may have been sent since.
     const bool spec_was_seen = object.status.observed_generation == object.meta.generation;
-    if (!all_is_recorded && !spec_was_seen)
+    if (trust.rewound || (!trust.all_is_recorded && !spec_was_seen))
         return;
+    const auto believe = [&](bool wanted) {
+        return trust.all_is_recorded || wanted;
+    };
     const auto& credential = applied.credential;
-    const bool secret_untouched =
-        credential && trust.secret != nullptr && trust.secret->uid == credential->secret_uid &&
-        trust.secret->resource_version == credential->secret_resource_version;
     const bool went_back =
         credential && trust.secret != nullptr && trust.secret_is_newer &&
         trust.secret->uid == credential->secret_uid &&
         kube::is_older_version(trust.secret->resource_version, credential->secret_resource_version);
-    if (credential && !went_back && (all_is_recorded || secret_untouched))
+    if (credential && !went_back && believe(is_wanted(*credential, object, trust.secret)))
         state[Field::credential].restore(
             {.uid = uid, .digest = credential->digest, .entry = *credential});
-    if (const auto& role = applied.base_role)
+    if (const auto& role = applied.base_role; role && believe(object.base_role == role->value))
         state[Field::base_role].restore(
             {.uid = uid,
              .digest = base_role_digest(key, uid, applied.target, role->value),
              .entry = *role});
-    if (const auto& attribute = applied.environment_user_attribute)
+    if (const auto& attribute = applied.environment_user_attribute;
+        attribute && believe(object.environment_user_attribute == attribute->value))
         state[Field::environment_user_attribute].restore(
             {.uid = uid,
              .digest = environment_digest(key, uid, applied.target, attribute->value),

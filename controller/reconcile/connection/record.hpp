@@ -16,6 +16,8 @@ void record_fields(api::OmniConnection::Status& status, const api::OmniConnectio
 struct Trust {
     // All that was sent is in the statuses: the process before this one said so as it ended.
     bool all_is_recorded = false;
+    // It may be older than what was sent.
+    bool rewound = false;
     // The Secret of the credential as the watch shows it; null: there is none.
     const kube::ObjectMeta* secret = nullptr;
     // Whether that was listed after the status: it cannot be older then, unless one of the two was
@@ -24,8 +26,8 @@ struct Trust {
 };
 
 // Takes up what the object's status says. Where something may have been sent that it does not say,
-// what it says is not taken up, so that all is sent again: the spec was changed since, or the
-// Secret is at another version.
+// what it says is not taken up, so that it is sent again: the spec was changed since, it wanted
+// something else than what was applied, or the Secret is at another version.
 void restore_fields(Targets& targets, const api::OmniConnection& object, const DigestKey& key,
                     const Trust& trust, rt::TimePoint now);
 

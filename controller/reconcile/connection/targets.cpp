@@ -49,15 +49,11 @@ const TargetState* Targets::find(const Target& target) const {
     return it == states_.end() ? nullptr : &it->second;
 }
 
-bool Targets::in_doubt_beside(const std::map<Target, std::set<std::string>>& told,
-                              rt::TimePoint now) const {
-    return std::ranges::any_of(states_, [&](const auto& entry) {
-        const auto known = told.find(entry.first);
-        const auto uids = known == told.end() ? std::set<std::string>() : known->second;
-        return std::ranges::any_of(all_fields, [&](omni::Field field) {
-            return entry.second[field].in_doubt_beside(uids, now);
-        });
-    });
+bool Targets::settled(rt::TimePoint now) const {
+    return now >= suspect_until_ && std::ranges::all_of(states_, [&](const auto& entry) {
+               return std::ranges::all_of(
+                   all_fields, [&](omni::Field field) { return entry.second[field].settled(now); });
+           });
 }
 
 void Targets::sweep(const std::set<Target>& kept, rt::TimePoint now) {

@@ -49,12 +49,8 @@ class Targets {
     // A process that ended without a word may have sent anything to any of them: see FieldState.
     void suspect_all_until(rt::TimePoint until);
 
-    [[nodiscard]] bool suspects_all(rt::TimePoint now) const { return now < suspect_until_; }
-
-    // Whether anything is in doubt of which no status tells: `told` are the objects, by UID, whose
-    // statuses do.
-    [[nodiscard]] bool in_doubt_beside(const std::map<Target, std::set<std::string>>& told,
-                                       rt::TimePoint now) const;
+    // Nothing that was sent to any of them may still arrive.
+    [[nodiscard]] bool settled(rt::TimePoint now) const;
 
     // Forgets those of which nothing is known, except for `kept`. To be called when nobody holds a
     // reference.

@@ -94,7 +94,7 @@ TEST_CASE("password: what is refused") {
     check_refused(password("\xFF\xFEh\0u\0n\0"s), "not valid UTF-8", "\xFF\xFEh\0u\0n\0"s);
     check_refused(password("h\0u\0n\0"s), "NUL", "h\0u\0n\0"s);
     const std::string large(max_credential_bytes + 1, '#');
-    check_refused(password(large), "larger than 1 MiB", large);
+    check_refused(password(large), "larger than 64 KiB", large);
 }
 
 TEST_CASE("service account: sent whole and unchanged") {
@@ -188,8 +188,8 @@ TEST_CASE("service account: what is no JSON object") {
         {"not valid JSON", "type: service_account\nprivate_key: hunter2hunter2"},
         {"as Google Cloud gives it", good.substr(0, good.size() - 3)},
         {"not valid JSON", good.substr(0, good.size() - 3)},
-        {"not valid JSON", std::string(100'000, '[')},
-        {"larger than 1 MiB", good + std::string(max_credential_bytes, ' ')},
+        {"not valid JSON", std::string(50'000, '[')},
+        {"larger than 64 KiB", good + std::string(max_credential_bytes, ' ')},
     };
     const std::string pem = pkcs8_pem(rsa_key());
     for (const auto& [why, text] : table) {

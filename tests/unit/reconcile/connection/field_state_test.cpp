@@ -444,11 +444,12 @@ TEST_CASE("only what a later reader would not miss may be forgotten") {
         FieldStep make;
         bool forgettable;
         bool a_minute_later;
+        bool settled = forgettable; // nothing may arrive
     };
 
     const Row rows[] = {
         {"void", nothing_known, true, true},
-        {"holding 1", holding_1, false, false},
+        {"holding 1", holding_1, false, false, true},
         {"sending 1", sending_1, false, false},
         {"1 unanswered", unanswered_1, false, true},
         {"confirming 2", confirming_2_after_1, false, false},
@@ -461,21 +462,9 @@ TEST_CASE("only what a later reader would not miss may be forgotten") {
         FieldState field;
         row.make(field, test::start);
         CHECK(field.forgettable(test::start) == row.forgettable);
+        CHECK(field.settled(test::start) == row.settled);
         CHECK(field.forgettable(test::start + 60s) == row.a_minute_later);
     }
-}
-
-TEST_CASE("doubts beside those of the objects whose statuses tell of them") {
-    FieldState field;
-    CHECK_FALSE(field.in_doubt_beside({}, test::start));
-    lose_answer(field, "a", "1", test::start);
-    CHECK(field.in_doubt_beside({}, test::start));
-    CHECK_FALSE(field.in_doubt_beside({"a"}, test::start));
-    CHECK(field.in_doubt_beside({"b"}, test::start));
-    lose_answer(field, "b", "9", test::start + 1s);
-    CHECK(field.in_doubt_beside({"a"}, test::start + 1s));
-    CHECK_FALSE(field.in_doubt_beside({"a", "b"}, test::start + 1s));
-    CHECK_FALSE(field.in_doubt_beside({}, test::start + 61s));
 }
 
 namespace {

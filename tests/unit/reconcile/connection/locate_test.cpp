@@ -247,6 +247,19 @@ TEST_CASE("where an object's fields go") {
              rename_in_omni(s);
          },
          here},
+        {"pinned: deleted in Omni, and another has the name",
+         [](Scene& s) {
+             pinned(s);
+             rename_in_omni(s);
+             s.directory.by_id["c1"].deleted = true;
+         },
+         "acme.omniapp.co c2"},
+        {"pinned: deleted in Omni, and nobody has the name",
+         [](Scene& s) {
+             pinned(s);
+             s.directory.by_id["c1"].deleted = true;
+         },
+         "nowhere: ConnectionNotFound stalled again+600"},
         {"pinned: nothing is known of the instance",
          [](Scene& s) {
              pinned(s);

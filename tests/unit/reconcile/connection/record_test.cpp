@@ -157,6 +157,11 @@ TEST_CASE("how far a status is believed") {
         with([](api::OmniConnection& object) { object.status.applied.base_role.reset(); });
     const auto role_edited =
         with([](api::OmniConnection& object) { object.status.applied.base_role->value = "X"; });
+    // What was sent for it is not known; then the spec is changed back.
+    const auto role_wanted =
+        with([](api::OmniConnection& object) { object.base_role = "QUERIER"; });
+    const auto key_wanted =
+        with([](api::OmniConnection& object) { object.credential->secret.key = "next"; });
     const auto made_again = with([](api::OmniConnection& object) { object.meta.uid = "v"; });
     const auto same = secret_at("5");
     const auto touched = secret_at("6");
@@ -183,6 +188,10 @@ TEST_CASE("how far a status is believed") {
         {"an unclean end, and the Secret is not known", as_it_was, false, nullptr, "credential "},
         {"an unclean end, and another spec", spec_changed, false, &same,
          "credential role attribute "},
+        {"an unclean end, and the spec wanted another role", role_wanted, false, &same, "role "},
+        {"an unclean end, and the spec wanted another key", key_wanted, false, &same,
+         "credential "},
+        {"a clean end, and the spec wanted another role", role_wanted, true, &same, ""},
         {"an unclean end before anything was reported", never_seen, false, &same,
          "credential role attribute "},
 
@@ -196,8 +205,19 @@ TEST_CASE("how far a status is believed") {
         Targets targets;
         restore_fields(targets, row.object, record_key(),
                        {.all_is_recorded = row.clean, .secret = row.secret}, test::start);
-        CHECK(lacking(targets, row.object, test::start) == row.lacking);
+        const auto as_applied = with([](api::OmniConnection&) {});
+        const bool turned_back = &row.object == &role_wanted || &row.object == &key_wanted;
+        CHECK(lacking(targets, turned_back ? as_applied : row.object, test::start) == row.lacking);
     }
+}
+
+TEST_CASE("after the API server has gone back in time, no status is believed") {
+    const auto object = object_with_all_recorded();
+    const auto same = secret_at("5");
+    Targets targets;
+    restore_fields(targets, object, record_key(),
+                   {.all_is_recorded = true, .rewound = true, .secret = &same}, test::start);
+    CHECK(lacking(targets, object, test::start) == "credential role attribute ");
 }
 
 TEST_CASE("a Secret that is older than what the status knew of it was restored from a backup") {
@@ -324,6 +344,6 @@ TEST_CASE("a status without a target says nothing") {
     object.status.unanswered = {Field::credential};
     Targets targets;
     restore_fields(targets, object, record_key(), {.all_is_recorded = true}, test::start);
-    CHECK_FALSE(targets.in_doubt_beside({}, test::start));
+    CHECK(targets.settled(test::start));
     CHECK(targets.find({}) == nullptr);
 }

@@ -85,13 +85,17 @@ TEST_CASE("a value that may arrive late outlives all who name the connection, fo
     CHECK(targets.find(first_target) == nullptr);
 }
 
-TEST_CASE("whether the statuses tell of all that is in doubt") {
+TEST_CASE("whether anything that was sent may still arrive, whoever sent it") {
     Targets targets;
-    CHECK_FALSE(targets.in_doubt_beside({}, test::start));
-    targets.at(first_target)[Field::credential].doubt_until("a", test::start + 60s);
-    CHECK(targets.in_doubt_beside({}, test::start));
-    CHECK(targets.in_doubt_beside({{second_target, {"a"}}}, test::start));
-    CHECK(targets.in_doubt_beside({{first_target, {"b"}}}, test::start));
-    CHECK_FALSE(targets.in_doubt_beside({{first_target, {"a", "b"}}}, test::start));
-    CHECK_FALSE(targets.in_doubt_beside({}, test::start + 60s));
+    CHECK(targets.settled(test::start));
+    targets.at(first_target)[Field::credential].doubt_until("gone", test::start + 60s);
+    CHECK_FALSE(targets.settled(test::start + 59s));
+    CHECK(targets.settled(test::start + 60s));
+    targets.suspect_all_until(test::start + 90s);
+    CHECK_FALSE(targets.settled(test::start + 89s));
+    CHECK(targets.settled(test::start + 90s));
+    FieldState& role = targets.at(second_target)[Field::base_role];
+    role.begin_sending("a", "d");
+    role.release("a"); // its object is deleted
+    CHECK_FALSE(targets.settled(test::start + 90s));
 }
