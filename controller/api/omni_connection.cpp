@@ -146,6 +146,18 @@ OmniConnection::Status decode_status(const json::Value& status) {
     return out;
 }
 
+void encode_unanswered(json::Writer& writer, const std::set<omni::Field>& unanswered) {
+    writer.field("unanswered");
+    if (unanswered.empty()) {
+        writer.null();
+        return;
+    }
+    writer.begin_array();
+    for (const omni::Field field : unanswered)
+        writer.value(name_in_status(field));
+    writer.end_array();
+}
+
 // Absent entries are null, since the status is written as a merge patch.
 void encode_applied(json::Writer& writer, const Applied& applied) {
     writer.field("applied");
@@ -273,15 +285,7 @@ void encode(json::Writer& writer, const OmniConnection::Status& status) {
         writer.field("failures").null();
     writer.member_or_null("lastPushTime", status.last_push_time);
     encode_applied(writer, status.applied);
-    writer.field("unanswered");
-    if (status.unanswered.empty()) {
-        writer.null();
-    } else {
-        writer.begin_array();
-        for (const omni::Field field : status.unanswered)
-            writer.value(name_in_status(field));
-        writer.end_array();
-    }
+    encode_unanswered(writer, status.unanswered);
     if (status.rejected)
         writer.field("rejected")
             .begin_object()
@@ -290,6 +294,13 @@ void encode(json::Writer& writer, const OmniConnection::Status& status) {
             .end_object();
     else
         writer.field("rejected").null();
+    writer.end_object();
+}
+
+void encode_claims(json::Writer& writer, const OmniConnection::Status& status) {
+    writer.begin_object();
+    encode_applied(writer, status.applied);
+    encode_unanswered(writer, status.unanswered);
     writer.end_object();
 }
 

@@ -115,5 +115,7 @@ std::string_view name_in_status(omni::Field field);
 
 // For a JSON merge patch: what is absent is null.
 void encode(json::Writer& writer, const OmniConnection::Status& status);
+// The part of it that other objects go by: `applied` and `unanswered`.
+void encode_claims(json::Writer& writer, const OmniConnection::Status& status);
 
 } // namespace oco::api

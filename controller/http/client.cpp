@@ -98,6 +98,9 @@ asio::awaitable<Result<Response>> Client::send(Request request, rt::Duration dea
         runtime_, deadline, exchange(std::move(request), progress, std::move(sink)));
     if (response)
         co_return response;
+    // Where one request was swallowed, what is idle is not worth a try that takes as long.
+    if (progress.sent == Sent::maybe && !progress.answered)
+        idle_.clear();
     Error error = response.error();
     error.sent = progress.sent;
     co_return error;

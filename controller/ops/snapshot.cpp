@@ -8,8 +8,7 @@ void write_pushes(ExpositionWriter& writer, const std::vector<Snapshot::Push>& p
     if (!pushes.empty())
         writer.begin_gauge(name, help);
     for (const auto& entry : pushes)
-        writer.sample({{"namespace", entry.namespace_name}, {"name", entry.name}},
-                      unix_seconds(entry.time));
+        writer.sample({{"omni_connection", entry.connection}}, unix_seconds(entry.time));
 }
 
 void write_connections(ExpositionWriter& writer, const Snapshot& snapshot) {

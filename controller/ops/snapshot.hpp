@@ -28,8 +28,7 @@ struct Snapshot {
 
     // What was pushed to an OmniConnection, and when.
     struct Push {
-        std::string namespace_name;
-        std::string name;
+        std::string connection; // namespace/name
         WallTime time;
     };
 

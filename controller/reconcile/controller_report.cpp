@@ -61,12 +61,10 @@ ops::Snapshot Controller::snapshot() const {
         if (const auto* ready = kube::find_condition(state->status.conditions, "Ready"))
             ++counts[{ready->status, ready->reason}];
         if (const auto pushed = parse_rfc3339(state->status.last_push_time))
-            out.last_pushes.push_back(
-                {.namespace_name = key.ns, .name = key.name, .time = *pushed});
+            out.last_pushes.push_back({.connection = key.str(), .time = *pushed});
         if (const auto& credential = state->status.applied.credential)
             if (const auto pushed = parse_rfc3339(credential->pushed_at))
-                out.credential_pushes.push_back(
-                    {.namespace_name = key.ns, .name = key.name, .time = *pushed});
+                out.credential_pushes.push_back({.connection = key.str(), .time = *pushed});
         const auto instance = instances.find(object->instance);
         if (state->pending_since && instance != instances.end())
             instance->second.oldest_pending =

@@ -107,6 +107,10 @@ def test_an_api_server_that_does_not_answer(without_api_server: subprocess.Popen
     assert without_api_server.returncode == 1
     line = complaint(said)
     assert "127.0.0.1:1" in line and "does not answer" in line
+    # In half a minute: that it starts, that it waits, and that it stops.
+    logged = [line for line in said.splitlines() if line.startswith("{")]
+    assert sum("waiting for the API server" in line for line in logged) <= 3
+    assert len(logged) <= 5, said
 
 
 def test_crds_that_are_not_installed_are_waited_for(

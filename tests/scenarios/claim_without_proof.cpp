@@ -37,6 +37,24 @@ TEST_CASE_FIXTURE(Rivals, "the older object's key is refused") {
     CHECK(omni.sent(warehouse) == "young young-2");
 }
 
+// What it applied, it applied by a right that it has no more.
+TEST_CASE_FIXTURE(Rivals, "the older object turns to an OmniInstance of its own, with any key") {
+    Tenant& platform = world.tenant("platform");
+    platform.applies_instance({.allows = all_namespaces()});
+    older.applies(
+        {.name = "warehouse", .id = warehouse, .secret = "db", .instance_of = "platform"});
+    world.starts();
+    REQUIRE(older.in_step("warehouse"));
+    omni.refuses("junk");
+    older.applies_instance({.key = "junk"});
+    older.changes("warehouse", {{"instanceRef", bj::object{{"name", "omni"}}}});
+    younger.applies(
+        {.name = "warehouse", .id = warehouse, .secret = "db", .instance_of = "platform"});
+    CHECK(younger.in_step("warehouse", 2min));
+    CHECK(omni.held(warehouse) == "young");
+    CHECK(older.vouched("warehouse").empty());
+}
+
 TEST_CASE_FIXTURE(Rivals, "the older object's OmniInstance was suspended from the beginning") {
     older.applies_instance({.suspended = true});
     younger.applies_instance();

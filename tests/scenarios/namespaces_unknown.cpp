@@ -95,4 +95,29 @@ TEST_CASE_FIXTURE(Selected, "for good: after a minute the connection is another'
     CHECK(omni.sent(warehouse) == "old young");
 }
 
+TEST_CASE("they cannot be listed: an OmniInstance of another namespace may exist or not") {
+    World world;
+    const auto warehouse = world.omni.creates("Warehouse");
+    Tenant& platform = world.tenant("platform");
+    Tenant& sales = world.tenant("sales");
+    platform.applies_instance({.name = "of-others"}); // its own namespace only
+    platform.applies_instance({.name = "by-label", .allows = namespaces_of_team("red")});
+    sales.writes("db", "alfa");
+    for (const char* instance : {"of-others", "by-label", "absent"})
+        sales.applies({.name = instance,
+                       .id = warehouse,
+                       .secret = "db",
+                       .instance = instance,
+                       .instance_of = "platform"});
+    world.kube_fails("namespaces");
+    world.starts();
+    world.passes(30s);
+    const auto said = [&](const char* connection) {
+        return sales.reason(connection) + ": " + sales.message(connection);
+    };
+    CHECK(said("absent").starts_with("NamespaceNotAllowed: cannot check whether"));
+    CHECK(said("of-others") == said("absent"));
+    CHECK(said("by-label") == said("absent"));
+}
+
 TEST_SUITE_END();

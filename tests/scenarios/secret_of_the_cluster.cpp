@@ -50,6 +50,7 @@ TEST_CASE_FIXTURE(OfType, "is no CA bundle") {
     world.starts();
     world.passes(5s);
     CHECK(sales.instance_reason() == "InvalidCredential");
+    CHECK(world.logged("has type kubernetes.io/service-account-token") > 0);
     CHECK(world.omni.count(RequestKind::list) == 0);
 }
 

@@ -6,6 +6,7 @@ namespace oco::sim {
 namespace {
 
 constexpr rt::Duration starting = std::chrono::seconds(20);
+constexpr rt::Duration renew_deadline = std::chrono::seconds(10); // of the Lease
 constexpr rt::Duration heeding = std::chrono::seconds(5);
 constexpr rt::Duration recovering = std::chrono::seconds(30);
 // An answer that takes longer makes the status say that the outcome is not known.
@@ -16,8 +17,9 @@ constexpr rt::Duration repetition = std::chrono::minutes(10);
 
 bool StatusOracle::calm() const {
     const auto now = time_.now();
-    return works_(from_.lease.leader()) && now >= from_.lease.since() + starting &&
-           now >= troubled_ + recovering;
+    // One that could not renew the Lease has stepped down, and begins again as a standby.
+    const bool leads = works_(from_.lease.leader()) && now < from_.lease.renewed() + renew_deadline;
+    return leads && now >= from_.lease.since() + starting && now >= troubled_ + recovering;
 }
 
 // The leader has been shown the newest version, and has had time for it.

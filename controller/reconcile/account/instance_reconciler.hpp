@@ -64,6 +64,8 @@ struct InstanceView {
     std::shared_ptr<const Directory> directory; // never null
     std::optional<rt::TimePoint> accepted_at;
     std::optional<rt::TimePoint> refused_at; // the key itself was, the last time
+
+    [[nodiscard]] bool key_is_refused() const { return refused_at > accepted_at; }
 };
 
 class InstanceReconciler {

@@ -20,7 +20,7 @@ using FieldSet = std::set<omni::Field>;
 // something there.
 enum class Proof {
     pending,    // not known yet
-    unreadable, // the key is accepted, but may not read: it can be neither proved nor disproved
+    unreadable, // it can be neither proved nor disproved: the key may not read, or is refused now
     proved,
 };
 

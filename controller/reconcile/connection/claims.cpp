@@ -55,17 +55,19 @@ std::optional<Proof> Claims::proof_of(const api::OmniConnection& object,
                                       const Target& target) const {
     if (allowed == Allowance::unknown)
         return Proof::pending;
-    if (!state.vouched.at(target).applied.empty() || mutated("claim-without-proof"))
-        return Proof::proved;
     const auto instance = caches_.instances.get(object.instance);
     const auto view = instances_.view(object.instance);
+    // What was applied may have been applied by another instance. With a key that Omni refuses it
+    // is no reason to stand before those whose keys are good.
+    if (!state.vouched.at(target).applied.empty() || mutated("claim-without-proof"))
+        return view && view->key_is_refused() ? Proof::unreadable : Proof::proved;
     // What was sent, and not answered well, was sent by a holder.
     const bool sent = !state.vouched.at(target).sent.empty();
     if (!view || view->uid != instance->meta.uid || view->generation != instance->meta.generation)
         return sent ? Proof::proved : Proof::pending;
     const Directory& directory = *view->directory;
     const auto listed = directory.by_id.find(target.connection_id);
-    const bool key_is_good = view->accepted_at && !(view->refused_at > view->accepted_at);
+    const bool key_is_good = view->accepted_at && !view->key_is_refused();
     if (key_is_good && listed != directory.by_id.end() && !listed->second.deleted)
         return Proof::proved;
     if (!view->usable && sent)

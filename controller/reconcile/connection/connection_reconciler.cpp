@@ -364,7 +364,9 @@ asio::awaitable<bool> ConnectionReconciler::write_status(ObjectKey key, Connecti
     const api::OmniConnection::Status status = state.status; // which may change meanwhile
     state.vouched.writing(status);
     const auto written = co_await writer_.write(object, state.schedule, status);
-    if (written == Written::later)
+    const bool claims_alone =
+        written == Written::too_large && co_await write_claims(object, status);
+    if (written == Written::later || (written == Written::too_large && !claims_alone))
         co_return false;
     if (state.vouched.written(status))
         if (const auto still = newest(key, state)) {
@@ -372,6 +374,18 @@ asio::awaitable<bool> ConnectionReconciler::write_status(ObjectKey key, Connecti
             claims_.wake_rivals(key);
         }
     co_return written == Written::now;
+}
+
+// Whoever makes an object as large as one can be must not keep others waiting for its status to say
+// that it has given up what it held: that makes it smaller.
+asio::awaitable<bool>
+ConnectionReconciler::write_claims(std::shared_ptr<const api::OmniConnection> object,
+                                   api::OmniConnection::Status status) {
+    json::Writer body;
+    encode_claims(body, status);
+    const auto done = co_await services_.statuses.patch(
+        kube::resources::omni_connections, object->meta, body.str(), kube::request_deadline);
+    co_return done.has_value();
 }
 
 asio::awaitable<void> ConnectionReconciler::record_now(ObjectKey key, ConnectionState& state) {

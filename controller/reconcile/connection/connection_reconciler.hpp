@@ -84,6 +84,8 @@ class ConnectionReconciler {
                          api::OmniConnection::Status& status) const;
     // The status is written when it is time; or now, whatever else is under way.
     asio::awaitable<bool> write_status(ObjectKey key, ConnectionState& state);
+    asio::awaitable<bool> write_claims(std::shared_ptr<const api::OmniConnection> object,
+                                       api::OmniConnection::Status status);
     asio::awaitable<void> record_now(ObjectKey key, ConnectionState& state);
     void note_cut(const api::OmniConnection& object, ConnectionState& state);
     asio::awaitable<void> record_one_by_one(std::vector<ObjectKey>& keys, rt::TimePoint deadline,

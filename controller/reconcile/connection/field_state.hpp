@@ -1,7 +1,7 @@
 // What is known of one field of one connection in Omni: whose value it holds, which values may
 // still arrive, and what is being sent. Pure: time comes in.
 //
-//            sending()            accepted()
+//            begin_sending()      accepted()
 //   void ───────────────▶ sending ──────────▶ applied      nothing else may arrive any more
 //    ▲                     │    └───────────▶ confirming   an older attempt may: sent again when
 //    due │    unanswered()     │ └── in doubt ◀────────┘      rejected(): as before it was sent

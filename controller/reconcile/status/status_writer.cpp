@@ -10,6 +10,12 @@ namespace {
 constexpr rt::BackoffPolicy write_backoff{.first = std::chrono::seconds(2),
                                           .longest = std::chrono::seconds(30)};
 
+// The API server's own limit, or etcd's.
+bool is_too_large(const Error& error) {
+    return error.http_status == 413 ||
+           error.message.find("request is too large") != std::string::npos;
+}
+
 } // namespace
 
 Announced announced_in(const std::vector<kube::Condition>& conditions) {
@@ -34,7 +40,7 @@ asio::awaitable<Written> StatusWriter::patch(kube::ObjectMeta meta, StatusSchedu
     if (done.error().kind != ErrorClass::not_found && done.error().kind != ErrorClass::conflict)
         log::warn("status not written",
                   {{"kind", kind_}, {"object", meta.key.str()}, {"error", done.error().message}});
-    co_return Written::later;
+    co_return is_too_large(done.error()) ? Written::too_large : Written::later;
 }
 
 asio::awaitable<Result<void>> StatusWriter::patch_within(kube::ObjectMeta meta,

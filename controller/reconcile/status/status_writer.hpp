@@ -24,6 +24,7 @@ enum class Written {
     now,
     unchanged, // the API server has it
     later,     // it is not time, or it failed: the key comes again
+    too_large, // the same, and it will fail again: the object is as large as one can be
 };
 
 class StatusWriter {

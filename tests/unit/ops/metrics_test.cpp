@@ -48,15 +48,14 @@ void report_all(ops::Metrics& metrics) {
     metrics.work_done("omniconnection", 20ms);
     metrics.work_retried("omniconnection");
     metrics.on_scrape([] {
-        return ops::Snapshot{
-            .connections = {{"True", "Synced", 9'999}, {"False", "Rejected", 1}},
-            .last_pushes = {{"team-a", "warehouse", WallTime(1'764'015'891'250ms)}},
-            .credential_pushes = {{"team-a", "warehouse", WallTime(1'764'015'890s)}},
-            .instances = {{"team-a/omni", 59, ops::Breaker::closed, 0s},
-                          {"team-b/omni", 0, ops::Breaker::open, 90'500ms}},
-            .watches = {{"secrets", WallTime(1'764'015'891s)}},
-            .namespaces = {{"team-a", true}, {"team-b", false}},
-            .queues = {{"omniconnection", 3}}};
+        return ops::Snapshot{.connections = {{"True", "Synced", 9'999}, {"False", "Rejected", 1}},
+                             .last_pushes = {{"team-a/warehouse", WallTime(1'764'015'891'250ms)}},
+                             .credential_pushes = {{"team-a/warehouse", WallTime(1'764'015'890s)}},
+                             .instances = {{"team-a/omni", 59, ops::Breaker::closed, 0s},
+                                           {"team-b/omni", 0, ops::Breaker::open, 90'500ms}},
+                             .watches = {{"secrets", WallTime(1'764'015'891s)}},
+                             .namespaces = {{"team-a", true}, {"team-b", false}},
+                             .queues = {{"omniconnection", 3}}};
     });
 }
 
@@ -119,9 +118,9 @@ TEST_CASE("metrics: a scrape has every metric, of its type and with its labels")
             R"(omni_connections{ready="True",reason="Synced"} 9999)",
             R"(omni_connections{ready="False",reason="Rejected"} 1)",
             R"(# TYPE omni_connection_last_push_timestamp_seconds gauge)",
-            R"(omni_connection_last_push_timestamp_seconds{namespace="team-a",name="warehouse"} 1764015891.25)",
+            R"(omni_connection_last_push_timestamp_seconds{omni_connection="team-a/warehouse"} 1764015891.25)",
             R"(# TYPE omni_connection_credential_push_timestamp_seconds gauge)",
-            R"(omni_connection_credential_push_timestamp_seconds{namespace="team-a",name="warehouse"} 1764015890)",
+            R"(omni_connection_credential_push_timestamp_seconds{omni_connection="team-a/warehouse"} 1764015890)",
             R"(# TYPE omni_rate_limit_remaining gauge)",
             R"(omni_rate_limit_remaining{omni_instance="team-a/omni"} 59)",
             R"(# TYPE omni_circuit_breaker_open gauge)",
