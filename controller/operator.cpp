@@ -171,11 +171,11 @@ asio::awaitable<void> Operator::shut_down() {
         co_await runtime_.sleep(std::chrono::milliseconds(20));
     control_.cancel();
     co_await control_.join();
-    const auto ending = controller_->ending();
-    if (!elector_ || !ending)
+    const auto unsettled = controller_->unsettled();
+    if (!elector_ || !unsettled)
         co_return;
     auto released =
-        co_await rt::with_deadline(runtime_, release_patience, elector_->release(*ending));
+        co_await rt::with_deadline(runtime_, release_patience, elector_->release(*unsettled));
     if (!released && released.error().kind != ErrorClass::invalid) // it was not held
         log::warn("the Lease was not released", {{"error", released.error().message}});
 }

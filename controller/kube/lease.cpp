@@ -212,13 +212,13 @@ asio::awaitable<Result<void>> LeaderElector::rewrite(LeaseRecord wanted) {
     co_return co_await write(wanted);
 }
 
-asio::awaitable<Result<void>> LeaderElector::release(Ending ending) {
+asio::awaitable<Result<void>> LeaderElector::release(std::string unsettled) {
     if (!std::exchange(renewed_at_, std::nullopt))
         co_return make_error(ErrorClass::invalid, "the Lease is not held");
     LeaseRecord wanted = view_.record();
     wanted.holder.clear();
     wanted.duration = std::chrono::seconds(1);
-    wanted.unsettled = ending == Ending::unsettled;
+    wanted.unsettled = std::move(unsettled);
     co_return co_await rewrite(std::move(wanted));
 }
 
@@ -256,8 +256,11 @@ std::string LeaderElector::manifest(const LeaseRecord& record) const {
         .member("namespace", options_.ns);
     if (!record.absent())
         body.member("resourceVersion", record.resource_version);
-    if (record.unsettled)
-        body.field("annotations").begin_object().member(unsettled_annotation, "true").end_object();
+    if (!record.unsettled.empty())
+        body.field("annotations")
+            .begin_object()
+            .member(unsettled_annotation, record.unsettled)
+            .end_object();
     body.end_object()
         .field("spec")
         .begin_object()

@@ -51,7 +51,11 @@ class LeaderElector {
     // Renews; ends when the Lease is lost.
     asio::awaitable<void> hold();
     // Gives it back, so that another replica takes over at once. No deadline of its own.
-    asio::awaitable<Result<void>> release(Ending ending);
+    // `unsettled` is what unsettled() tells the next; empty: nothing.
+    asio::awaitable<Result<void>> release(std::string unsettled);
+
+    // After acquire() with Takeover::unsettled: what the last holder said.
+    [[nodiscard]] const std::string& unsettled() const { return view_.unsettled(); }
 
     [[nodiscard]] const std::string& name() const { return options_.name; }
 

@@ -21,8 +21,7 @@ std::string_view name(Takeover takeover) {
 LeaseRecord decode_lease(const json::Value& lease) {
     LeaseRecord record;
     record.resource_version = json::string_at(lease, {"metadata", "resourceVersion"});
-    record.unsettled =
-        json::string_at(lease, {"metadata", "annotations", unsettled_annotation}) == "true";
+    record.unsettled = json::string_at(lease, {"metadata", "annotations", unsettled_annotation});
     if (const json::Value* spec = json::find(lease, "spec")) {
         record.holder = json::string_at(*spec, "holderIdentity");
         record.transitions = json::int_at(*spec, "leaseTransitions").value_or(0);
@@ -49,7 +48,7 @@ std::optional<Takeover> LeaseView::may_take(rt::TimePoint asked) const {
     if (record_.absent() && !vanished_)
         return Takeover::unknown;
     if (released())
-        return record_.unsettled ? Takeover::unsettled : Takeover::clean;
+        return record_.unsettled.empty() ? Takeover::clean : Takeover::unsettled;
     // A holder that asked for a longer term has it.
     if (asked - *since_ >= std::max(record_.duration, duration_))
         return Takeover::unclean;
@@ -60,7 +59,9 @@ LeaseRecord LeaseView::claim(Takeover how, std::string acquire_time) {
     claimed_ = how;
     LeaseRecord wanted = record_;
     wanted.holder = identity_;
-    wanted.unsettled = false;
+    if (!ours())
+        unsettled_ = std::move(wanted.unsettled);
+    wanted.unsettled.clear();
     wanted.duration = duration_;
     wanted.acquire_time = std::move(acquire_time);
     wanted.transitions += record_.absent() || ours() ? 0 : 1;

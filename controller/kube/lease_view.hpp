@@ -23,13 +23,10 @@ enum class Takeover {
 
 std::string_view name(Takeover takeover);
 
-// What a holder knows when it gives the Lease back.
-enum class Ending { settled, unsettled };
-
 struct LeaseRecord {
     std::string resource_version; // empty: there is no Lease
     std::string holder;           // empty: released
-    bool unsettled = false;       // as it was released
+    std::string unsettled;        // as it was released: what may still be carried out
     std::int64_t transitions = 0;
     std::string acquire_time;
     rt::Duration duration{};
@@ -39,7 +36,8 @@ struct LeaseRecord {
     bool operator==(const LeaseRecord&) const = default;
 };
 
-// Says of a Lease that was released that what its last holder sent may still be carried out.
+// Says of a Lease that was released what its last holder sent that may still be carried out, in the
+// holder's terms.
 inline constexpr std::string_view unsettled_annotation = "omniconnection.io/unsettled";
 
 LeaseRecord decode_lease(const json::Value& lease);
@@ -70,6 +68,9 @@ class LeaseView {
 
     [[nodiscard]] const LeaseRecord& record() const { return record_; }
 
+    // What the last claim was told of: what may still be carried out.
+    [[nodiscard]] const std::string& unsettled() const { return unsettled_; }
+
     [[nodiscard]] bool ours() const { return !record_.absent() && record_.holder == identity_; }
 
   private:
@@ -79,6 +80,7 @@ class LeaseView {
     std::optional<rt::TimePoint> since_; // the record has been like this, as far as we know
     bool vanished_ = false;
     std::optional<Takeover> claimed_;
+    std::string unsettled_;
 };
 
 } // namespace oco::kube

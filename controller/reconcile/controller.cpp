@@ -167,16 +167,14 @@ asio::awaitable<void> Controller::begin() {
 
 asio::awaitable<void> Controller::record_rest() {
     if (!started_) { // nothing was sent: what the process before left stands
-        if (leadership_.takeover == kube::Takeover::clean)
-            ending_ = kube::Ending::settled;
-        else if (leadership_.takeover == kube::Takeover::unsettled)
-            ending_ = kube::Ending::unsettled;
+        if (leadership_.all_is_recorded())
+            unsettled_ = leadership_.unsettled;
         co_return;
     }
     if (elector_ != nullptr && !elector_->may_work_for(record_patience))
         co_return;
     if (co_await connections_->record_rest(record_patience))
-        ending_ = connections_->settled() ? kube::Ending::settled : kube::Ending::unsettled;
+        unsettled_ = connections_->unsettled();
 }
 
 // Of a namespace that does not exist, the API server lists nothing, and watches it without a word.
@@ -229,6 +227,8 @@ asio::awaitable<void> Controller::lead() {
         co_return;
     }
     leadership_ = {.elector = elector_, .takeover = co_await elector_->acquire()};
+    if (leadership_.takeover == kube::Takeover::unsettled)
+        leadership_.unsettled = elector_->unsettled();
     log::info("leading", {{"takeover", std::string(name(leadership_.takeover))}});
     tasks_.spawn(take_over());
     co_await elector_->hold();

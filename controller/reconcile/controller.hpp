@@ -40,7 +40,7 @@ class Controller {
 
     // After run(): all that was sent is recorded, so that the Lease may be released; and what is to
     // be said of it then. nullopt: it may not.
-    [[nodiscard]] std::optional<kube::Ending> ending() const { return ending_; }
+    [[nodiscard]] const std::optional<std::string>& unsettled() const { return unsettled_; }
 
     // Whether the stores were filled once, with all that can be read.
     [[nodiscard]] bool synced() const;
@@ -95,7 +95,7 @@ class Controller {
     Watches::Versions versions_before_; // of the one before, in this process
     Leadership leadership_;
     bool synced_ = false; // the stores were filled
-    std::optional<kube::Ending> ending_;
+    std::optional<std::string> unsettled_;
     bool started_ = false; // and this process leads: changes lead to work
 };
 

@@ -140,11 +140,12 @@ awaitable<void> hold_and_release(Server& server, Candidate& leader, Candidate& o
                                  std::string ns) {
     co_await beside(server.runtime(), hold(leader), see_it_refused(server, leader, other, ns));
     const auto began = server.runtime().now();
-    must(co_await leader.elector.release(kube::Ending::unsettled));
+    must(co_await leader.elector.release("a b"));
     check(!leader.elector.may_work_for({}), "still the leader after its release");
     co_await wait_until(
         server.runtime(), [&] { return other.taken.has_value(); }, "the other takes it");
     check(*other.taken == kube::Takeover::unsettled, "a takeover after a release says how it was");
+    check_equal(other.elector.unsettled(), "a b", "what is unsettled");
     check(server.runtime().now() - began < std::chrono::seconds(6), "as late as after a term");
     const auto read = co_await get(server, leases, ns, "leader");
     check_equal(holder_of(read), "second", "holder");

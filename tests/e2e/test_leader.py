@@ -89,7 +89,7 @@ def test_sigterm_records_what_it_cuts_and_hands_over_at_once(
     assert status["unanswered"] == ["credential"]
     assert "credential" not in status["applied"]
     wait_until(lambda: leads(standby), 5, "the standby leads")
-    assert '"takeover":"clean"' in standby.log.read_text()
+    assert '"takeover":"unsettled"' in standby.log.read_text()
     tenant.wait_patches(connection, 3)
     assert time.monotonic() - stopped < 8
 

@@ -72,8 +72,8 @@ def test_password(tenant: Tenant) -> None:
 
 
 def test_the_dialect_is_read_before_the_first_credential(tenant: Tenant) -> None:
-    connection = tenant.emulator.new_connection("mysql")
     before = tenant.emulator.admin("GET", "requests")["next"]
+    connection = tenant.emulator.new_connection("mysql")
     tenant.secret("db", password="for-a-known-dialect")
     tenant.connection("sales", connection, credentials=password("db"))
     tenant.wait_reason("sales", "Synced")

@@ -26,7 +26,7 @@ LeaseView::Change LeaseView::written(const bj::object& lease) {
     leader_ = holder;
     if (holder.empty()) {
         unsettled_ =
-            text_at(lease, {"metadata", "annotations", "omniconnection.io/unsettled"}) == "true";
+            !text_at(lease, {"metadata", "annotations", "omniconnection.io/unsettled"}).empty();
         return Change::released;
     }
     since_ = time_.now();

@@ -32,6 +32,7 @@ struct Leadership {
     const kube::LeaderElector* elector = nullptr;
     // Another process may have sent something that no status records.
     kube::Takeover takeover = kube::Takeover::unknown;
+    std::string unsettled; // of Takeover::unsettled: as Targets::unsettled() said it
     // The API server has gone back in time since this process led before: no status says what is in
     // Omni now.
     bool rewound = false;

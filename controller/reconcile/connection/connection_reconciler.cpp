@@ -40,8 +40,11 @@ ConnectionReconciler::ConnectionReconciler(Services services, const Caches& cach
 
 void ConnectionReconciler::begin() {
     // What the process before sent at its end may still be carried out, for whichever object.
-    if (!services_.leadership.settled().value_or(!had_predecessor()))
-        targets_.suspect_all_until(services_.runtime.now() + may_land_for);
+    const auto until = services_.runtime.now() + may_land_for;
+    if (services_.leadership.takeover == kube::Takeover::unsettled)
+        targets_.suspect_until(until, services_.leadership.unsettled);
+    else if (!services_.leadership.settled().value_or(!had_predecessor()))
+        targets_.suspect_until(until, Targets::everywhere);
     for (const auto& [key, object] : caches_.connections.objects())
         restore(*object);
     begun_ = true;

@@ -53,8 +53,10 @@ class ConnectionReconciler {
     // PATCH that was cut that nobody knows its outcome. True: all that was sent is recorded.
     asio::awaitable<bool> record_rest(rt::Duration limit);
 
-    // Whether nothing that was sent, for objects that are gone as well, may still be carried out.
-    [[nodiscard]] bool settled() const { return targets_.settled(services_.runtime.now()); }
+    // Where something that was sent, for objects that are gone as well, may still be carried out.
+    [[nodiscard]] std::string unsettled() const {
+        return targets_.unsettled(services_.runtime.now());
+    }
 
     [[nodiscard]] const ConnectionStates& states() const { return states_; }
 

@@ -1,9 +1,22 @@
 #include "reconcile/connection/targets.hpp"
 
+#include "base/digest.hpp"
+
 #include <algorithm>
 #include <utility>
 
 namespace oco::reconcile {
+namespace {
+
+// In one annotation; where there are more, it may be anywhere.
+constexpr std::size_t most_marks = 64;
+
+std::string mark_of(const Target& target) {
+    constexpr std::size_t characters = 16;
+    return fingerprint(target.host + ' ' + target.connection_id, characters);
+}
+
+} // namespace
 
 FieldSet TargetState::applied_by(const std::string& uid) const {
     FieldSet out;
@@ -26,17 +39,41 @@ bool TargetState::forgettable(rt::TimePoint now) const {
 
 TargetState& Targets::at(const Target& target) {
     const auto [entry, added] = states_.try_emplace(target);
-    if (added)
+    if (added && suspects(target))
         for (const omni::Field field : all_fields)
             entry->second[field].suspect_until(suspect_until_);
     return entry->second;
 }
 
-void Targets::suspect_all_until(rt::TimePoint until) {
+bool Targets::suspects(const Target& target) const {
+    return suspected_.contains(std::string(everywhere)) || suspected_.contains(mark_of(target));
+}
+
+void Targets::suspect_until(rt::TimePoint until, std::string_view where) {
     suspect_until_ = until;
+    suspected_.clear();
+    while (!where.empty()) {
+        const auto end = std::min(where.find(' '), where.size());
+        suspected_.emplace(where.substr(0, end));
+        where.remove_prefix(std::min(end + 1, where.size()));
+    }
     for (auto& [target, state] : states_)
-        for (const omni::Field field : all_fields)
-            state[field].suspect_until(until);
+        if (suspects(target))
+            for (const omni::Field field : all_fields)
+                state[field].suspect_until(until);
+}
+
+std::string Targets::unsettled(rt::TimePoint now) const {
+    auto where = now < suspect_until_ ? suspected_ : std::set<std::string>();
+    for (const auto& [target, state] : states_)
+        if (!std::ranges::all_of(all_fields,
+                                 [&](omni::Field field) { return state[field].settled(now); }))
+            where.insert(mark_of(target));
+    const bool many = where.size() > most_marks || where.contains(std::string(everywhere));
+    std::string line;
+    for (const auto& mark : where)
+        line += (line.empty() ? "" : " ") + mark;
+    return many ? std::string(everywhere) : line;
 }
 
 TargetState* Targets::find(const Target& target) {
@@ -47,13 +84,6 @@ TargetState* Targets::find(const Target& target) {
 const TargetState* Targets::find(const Target& target) const {
     const auto it = states_.find(target);
     return it == states_.end() ? nullptr : &it->second;
-}
-
-bool Targets::settled(rt::TimePoint now) const {
-    return now >= suspect_until_ && std::ranges::all_of(states_, [&](const auto& entry) {
-               return std::ranges::all_of(
-                   all_fields, [&](omni::Field field) { return entry.second[field].settled(now); });
-           });
 }
 
 void Targets::sweep(const std::set<Target>& kept, rt::TimePoint now) {

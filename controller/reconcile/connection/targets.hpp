@@ -46,11 +46,13 @@ class Targets {
     [[nodiscard]] TargetState* find(const Target& target);
     [[nodiscard]] const TargetState* find(const Target& target) const;
 
-    // A process that ended without a word may have sent anything to any of them: see FieldState.
-    void suspect_all_until(rt::TimePoint until);
+    // Where something that was sent may still arrive, for the next process; empty: nowhere. A line
+    // of fingerprints, or `everywhere`.
+    [[nodiscard]] std::string unsettled(rt::TimePoint now) const;
+    // The process before said so, or ended without a word: see FieldState.
+    void suspect_until(rt::TimePoint until, std::string_view where);
 
-    // Nothing that was sent to any of them may still arrive.
-    [[nodiscard]] bool settled(rt::TimePoint now) const;
+    static constexpr std::string_view everywhere = "everywhere";
 
     // Forgets those of which nothing is known, except for `kept`. To be called when nobody holds a
     // reference.
@@ -72,7 +74,10 @@ class Targets {
   private:
     std::map<Target, TargetState> states_;
     std::map<Target, std::set<ObjectKey>> under_way_; // and who waits
+    [[nodiscard]] bool suspects(const Target& target) const;
+
     rt::TimePoint suspect_until_ = rt::TimePoint::min();
+    std::set<std::string> suspected_; // fingerprints, or `everywhere`
 };
 
 } // namespace oco::reconcile

@@ -36,7 +36,7 @@ TEST_CASE("whether the Lease may be taken") {
 
     const LeaseRecord none;
     LeaseRecord unsettled = held_by("", "5", 1s);
-    unsettled.unsettled = true;
+    unsettled.unsettled = "a b";
     const Row rows[] = {
         {"there never was one", {{0s, none}}, Takeover::unknown},
         {"released", {{0s, held_by("", "5", 1s)}}, Takeover::clean},

@@ -344,6 +344,6 @@ TEST_CASE("a status without a target says nothing") {
     object.status.unanswered = {Field::credential};
     Targets targets;
     restore_fields(targets, object, record_key(), {.all_is_recorded = true}, test::start);
-    CHECK(targets.settled(test::start));
+    CHECK(targets.unsettled(test::start).empty());
     CHECK(targets.find({}) == nullptr);
 }

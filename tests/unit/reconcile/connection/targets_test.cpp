@@ -85,17 +85,36 @@ TEST_CASE("a value that may arrive late outlives all who name the connection, fo
     CHECK(targets.find(first_target) == nullptr);
 }
 
-TEST_CASE("whether anything that was sent may still arrive, whoever sent it") {
+TEST_CASE("where something that was sent may still arrive, whoever sent it, is passed on") {
     Targets targets;
-    CHECK(targets.settled(test::start));
+    CHECK(targets.unsettled(test::start).empty());
     targets.at(first_target)[Field::credential].doubt_until("gone", test::start + 60s);
-    CHECK_FALSE(targets.settled(test::start + 59s));
-    CHECK(targets.settled(test::start + 60s));
-    targets.suspect_all_until(test::start + 90s);
-    CHECK_FALSE(targets.settled(test::start + 89s));
-    CHECK(targets.settled(test::start + 90s));
+    const std::string first = targets.unsettled(test::start + 59s);
+    CHECK(first.size() == 16);
+    CHECK(targets.unsettled(test::start + 60s).empty());
     FieldState& role = targets.at(second_target)[Field::base_role];
     role.begin_sending("a", "d");
     role.release("a"); // its object is deleted
-    CHECK_FALSE(targets.settled(test::start + 90s));
+    const std::string both = targets.unsettled(test::start + 59s);
+    CHECK(both.size() == 33);
+    CHECK(both.find(first) != std::string::npos);
+
+    Targets next;
+    next.at(first_target);
+    next.suspect_until(test::start + 90s, first);
+    CHECK(next.at(first_target)[Field::base_role].suspected(test::start + 89s));
+    CHECK_FALSE(next.at(second_target)[Field::base_role].suspected(test::start));
+    CHECK(next.unsettled(test::start + 89s) == first);
+    CHECK(next.unsettled(test::start + 90s).empty());
+
+    Targets of_a_crash;
+    of_a_crash.suspect_until(test::start + 60s, Targets::everywhere);
+    CHECK(of_a_crash.at(second_target)[Field::credential].suspected(test::start));
+    CHECK(of_a_crash.unsettled(test::start) == "everywhere");
+
+    Targets many;
+    for (int i = 0; i < 100; ++i)
+        many.at({.host = "h", .connection_id = std::to_string(i)})[Field::credential].doubt_until(
+            "a", test::start + 60s);
+    CHECK(many.unsettled(test::start) == "everywhere");
 }
