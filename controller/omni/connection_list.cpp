@@ -23,7 +23,8 @@ bool is_usable_id(std::string_view id) {
     });
 }
 
-// Longer than any text that the CRDs take (but for the values): what is cut off there equals none.
+// Longer than any text that the CRDs take (except for values): what is cut off there equals none of
+// them.
 constexpr std::size_t max_text_bytes = 4096;
 // Of all values of one connection: more than an object can hold.
 constexpr std::size_t max_values_bytes = std::size_t{4} << 20;

@@ -6,7 +6,7 @@ from more sides in `make test-all`. tests/tiers.py checks that each test here is
 from __future__ import annotations
 
 ANSWERS, CHURN, CRDS = "test_answers.py", "test_churn.py", "test_crds.py"
-CUSTODY, DRIFT, DRY_RUN = "test_leaks.py", "test_drift.py", "test_dry_run.py"
+LEAKS, DRIFT, DRY_RUN = "test_leaks.py", "test_drift.py", "test_dry_run.py"
 MESSAGES, NETWORK = "test_messages.py", "test_bad_network.py"
 LEADER, PROCESS, PUSH, STATUS = "test_leader.py", "test_process.py", "test_push.py", "test_status.py"
 
@@ -77,10 +77,10 @@ PROMISES: tuple[tuple[str, str, str], ...] = (
      "test_a_request_finds_what_was_changed_in_omni"),
     ("two names of one role are no drift", DRIFT, "test_another_name_of_a_role_is_no_drift"),
     ("deleting leaves Omni as it is, and never blocks", PUSH, "test_deleting_leaves_omni_as_it_is"),
-    ("no credential is shown, whatever Omni answers; no redirect is followed", CUSTODY,
+    ("no credential is shown, whatever Omni answers; no redirect is followed", LEAKS,
      "test_an_answer_that_repeats_a_password"),
-    ("nor a line of a key", CUSTODY, "test_an_answer_that_repeats_a_line_of_a_key"),
-    ("nor what is broken", CUSTODY, "test_a_broken_credential_is_not_quoted"),
+    ("nor a line of a key", LEAKS, "test_an_answer_that_repeats_a_line_of_a_key"),
+    ("nor what is broken", LEAKS, "test_a_broken_credential_is_not_quoted"),
     ("a pipeline revokes only what Omni has replaced", "test_docs.py",
      "test_a_pipeline_revokes_only_what_omni_has_replaced"),
     # The process

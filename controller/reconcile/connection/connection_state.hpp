@@ -62,7 +62,7 @@ struct ConnectionState {
     // --- where
     Target target; // whose fields are this object's, as it last named them
     NamePin pin;
-    // Since when its right to the connection is a question; nullopt: it is none.
+    // Since when its right to the connection is a question; nullopt: there is no question.
     std::optional<rt::TimePoint> unproved_since;
     // Since when it waits for the proofs of others, who may come and go meanwhile, and since when
     // there is none of them to wait for.

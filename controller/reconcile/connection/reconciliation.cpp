@@ -91,7 +91,7 @@ asio::awaitable<Outcome> Reconciliation::run() {
 
 // --- look ------------------------------------------------------------------------------------
 
-// Takes all anew that an await may have changed. An outcome: there is nowhere to send anything.
+// Looks again at all that an await may have changed. An outcome: there is nowhere to send anything.
 std::optional<Outcome> Reconciliation::look() {
     auto object = owner_.newest(key_, state_);
     if (!object)
