@@ -66,7 +66,8 @@ class ClaimsOracle {
     struct Key {
         std::shared_ptr<const InstanceFacts> instance;
         std::string token;
-        rt::TimePoint known_since{}; // to the process: the instance
+        rt::TimePoint known_since{};    // to the process: the instance, with this key
+        rt::TimePoint as_it_is_since{}; // and with all it says
     };
 
     // By what a process may go by: does the object claim the field?

@@ -8,6 +8,9 @@ namespace {
 
 // The Secret of a key is read when it has changed, and again if that fails.
 constexpr rt::Duration token_reading = std::chrono::seconds(60);
+// An instance that has changed is looked at again, its key's Secret included, before it proves
+// anything: until then who held goes on.
+constexpr rt::Duration looking_again = std::chrono::seconds(10);
 // A name that was there for less may have come and gone between two looks.
 constexpr rt::Duration glimpse = std::chrono::seconds(2);
 
@@ -153,6 +156,8 @@ std::optional<rt::TimePoint> ClaimsOracle::named_since(const ObjectFacts& object
 void ClaimsOracle::add_keys(const InstanceFacts& instance, const Case& of, Standing& out) const {
     const auto& history = history_of(from_.truth.instances, instance.key);
     rt::TimePoint known_since = time_.now();
+    rt::TimePoint as_it_is_since = time_.now();
+    bool as_it_is = true;
     for (auto version = history.rbegin(); version != history.rend(); ++version) {
         if (!version->value || version->value->uid != instance.uid ||
             version->value->host != instance.host ||
@@ -160,6 +165,9 @@ void ClaimsOracle::add_keys(const InstanceFacts& instance, const Case& of, Stand
             break;
         known_since = from_.kube_views.seen_at(of.client, plurals::instances, version->number)
                           .value_or(known_since);
+        as_it_is &= *version->value == instance;
+        if (as_it_is)
+            as_it_is_since = known_since;
     }
     const auto tokens =
         from_.kube_views.acceptable(history_of(from_.truth.secrets, instance.token_secret),
@@ -170,7 +178,8 @@ void ClaimsOracle::add_keys(const InstanceFacts& instance, const Case& of, Stand
         else
             out.keys.push_back({.instance = std::make_shared<const InstanceFacts>(instance),
                                 .token = secret->token,
-                                .known_since = known_since});
+                                .known_since = known_since,
+                                .as_it_is_since = as_it_is_since});
 }
 
 ClaimsOracle::Proof ClaimsOracle::proof(const Name& object, const Standing& standing,
@@ -194,7 +203,7 @@ ClaimsOracle::Proof ClaimsOracle::proof(const Name& object, const Standing& stan
         out.possible |= view.ever_showed(of.target.id);
         out.behind |= view.was_refused_the_list();
         out.unknown &= view.tells_nothing() && !key.instance->suspended;
-        by_key &= !key.instance->suspended &&
+        by_key &= !key.instance->suspended && key.as_it_is_since + looking_again <= of.limit &&
                   view.showed_lastingly(of.target.id, key.known_since, of.limit);
     }
     out.definite = by_status || by_key;
