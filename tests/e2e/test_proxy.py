@@ -95,7 +95,7 @@ def rotate(tenant: Tenant) -> None:
     spec: dict[str, Any] = {"password": {"secretRef": {"name": "db"}}}
     tenant.secret("db", password="first-password")
     tenant.connection("sales", connection, credentials=spec)
-    tenant.wait_reason("sales", "Synced")
+    tenant.wait_patches(connection, 1)  # where another was before, without a Lease, it has to settle
     tenant.secret("db", password="second-password")
     bodies = tenant.wait_patches(connection, 2)
     assert bodies[-1] == {"passwordUnencrypted": "second-password"}
@@ -113,7 +113,8 @@ def test_both_sides_through_proxies(
         config = kubeconfig(plane, tmp_path / "config", other.url())
         tenant = start(config, HTTPS_PROXY=proxy.url())
         rotate(tenant)
-        assert tenant.status("sales")["applied"]["target"]["host"] == omni_target(emulator)
+        applied = tenant.eventually(lambda: tenant.status("sales").get("applied"), "applied")
+        assert applied["target"]["host"] == omni_target(emulator)
         assert set(other.tunnels) == {f"{API_SERVER_NAME}:{plane.port}"}
         assert set(proxy.tunnels) == {omni_target(emulator)}
     assert not tenant.leaked()
