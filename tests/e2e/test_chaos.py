@@ -80,7 +80,7 @@ class Chaos:
         """Starts an operator that ended by itself again, as a kubelet does."""
         for operator in self.operators:
             if operator.ended():
-                assert not operator.said("leading"), "a leader ended by itself"
+                assert not operator.leads(), "a leader ended by itself"
                 self.done["gave up"] += 1
                 self.launch(operator)
 
@@ -104,7 +104,7 @@ class Chaos:
     def leader_and_standby(self) -> list[Operator]:
         def found() -> list[Operator] | None:
             ready = all(operator.said("synced") for operator in self.operators)
-            leads = [operator for operator in self.operators if operator.said("leading")]
+            leads = [operator for operator in self.operators if operator.leads()]
             others = [operator for operator in self.operators if operator not in leads]
             return leads + others if ready and len(leads) == 1 else None
 

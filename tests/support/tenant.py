@@ -182,6 +182,12 @@ class Operator:
         found = (json.loads(l) for l in lines if f'"msg":"{message}"' in l and l[-1] == "\n")
         return next(found, None)
 
+    def leads(self) -> bool:
+        """By its log: it has begun to lead, and not lost the Lease since."""
+        log = self.log.read_text()[self._read_from :]
+        began = log.rfind('"msg":"leading"')
+        return began >= 0 and began > log.rfind(f'"msg":"{LEASE_LOST}"')
+
     def get(self, address: str, path: str) -> tuple[int, str]:
         try:
             with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
