@@ -61,10 +61,13 @@ bool names_secrets(std::string_view target) {
     return path.starts_with("/api/v1/") && path.find("/secrets/") != std::string::npos;
 }
 
-// The Lease is renewed before anything else, or all stops; an Event can wait.
-rt::Urgency urgency_of(std::string_view target) {
+// The Lease is renewed before anything else, or all stops. What a rotation waits for is read before
+// what is known is written; an Event can wait.
+rt::Urgency urgency_of(std::string_view method, std::string_view target) {
     if (target.starts_with("/apis/coordination.k8s.io/"))
         return rt::Urgency::first;
+    if (method == "GET")
+        return rt::Urgency::high;
     return target.starts_with("/apis/events.k8s.io/") ? rt::Urgency::background
                                                       : rt::Urgency::normal;
 }
@@ -325,7 +328,7 @@ http::Request Client::request(std::string_view method, std::string_view target,
     out.target = config().server.path_prefix + std::string(target);
     out.headers.emplace_back("Accept", accept_header(accept));
     out.bearer = access_.token().clone();
-    out.urgency = urgency_of(target);
+    out.urgency = urgency_of(method, target);
     if (method == "GET" && !names_secrets(target))
         out.accept_encoding = http::Encoding::gzip;
     return out;

@@ -10,7 +10,7 @@
 
 namespace oco::rt {
 
-enum class Urgency { first, normal, background };
+enum class Urgency { first, high, normal, background };
 
 class Semaphore {
   public:
@@ -64,7 +64,7 @@ class Semaphore {
 
     Runtime& runtime_;
     std::size_t free_;
-    std::array<Line, 3> lines_; // by urgency
+    std::array<Line, 4> lines_; // by urgency
 };
 
 } // namespace oco::rt

@@ -41,13 +41,14 @@ TEST_CASE_FIXTURE(Fixture, "semaphore: in order, what is urgent first") {
     start('D', Urgency::background, 1s);
     start('E', Urgency::normal, 1s);
     start('F', Urgency::first, 1s);
+    start('H', Urgency::high, 1s);
     runtime.run_for(500ms);
     CHECK(order == "A");
     runtime.run_for(10s);
-    CHECK(order == "AFCEBD");
+    CHECK(order == "AFHCEBD");
     start('G', Urgency::background, 0s);
     runtime.run_for(0s);
-    CHECK(order == "AFCEBDG"); // free again
+    CHECK(order == "AFHCEBDG"); // free again
 }
 
 TEST_CASE_FIXTURE(Fixture, "semaphore: who gives up leaves the line") {
