@@ -1,10 +1,10 @@
 #include "kube/object.hpp"
 
 #include "base/digest.hpp"
+#include "base/number.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 
 namespace oco::kube {
@@ -12,18 +12,11 @@ namespace {
 
 constexpr std::array<std::string_view, 3> own_types{"Ready", "Reconciling", "Stalled"};
 
-std::optional<std::uint64_t> revision(std::string_view version) {
-    std::uint64_t out = 0;
-    const auto end = version.data() + version.size();
-    const auto parsed = std::from_chars(version.data(), end, out);
-    return parsed.ec == std::errc{} && parsed.ptr == end ? std::optional(out) : std::nullopt;
-}
-
 } // namespace
 
 bool is_older_version(std::string_view version, std::string_view than) {
-    const auto a = revision(version);
-    const auto b = revision(than);
+    const auto a = parse_number<std::uint64_t>(version);
+    const auto b = parse_number<std::uint64_t>(than);
     return a && b && *a < *b;
 }
 

@@ -1,9 +1,9 @@
 #include "net/authority.hpp"
 
+#include "base/number.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace oco::net {
 
@@ -69,12 +69,8 @@ bool is_host(std::string_view host) {
 }
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
-    std::uint16_t port = 0;
-    const auto* const end = text.data() + text.size();
-    const auto [rest, failed] = std::from_chars(text.data(), end, port);
-    if (failed != std::errc() || rest != end || port == 0)
-        return std::nullopt;
-    return port;
+    const auto port = parse_number<std::uint16_t>(text);
+    return port && *port != 0 ? port : std::nullopt;
 }
 
 std::string join_authority(std::string_view host, std::uint16_t port) {

@@ -1,8 +1,8 @@
 #include "net/bind_address.hpp"
 
+#include "base/number.hpp"
 #include "base/text.hpp"
 
-#include <charconv>
 #include <string>
 
 namespace oco::net {
@@ -14,15 +14,6 @@ Error refusal(std::string_view text, std::string_view why) {
                           "; use, for example, \":8080\", \"127.0.0.1:8080\" or \"[::1]:8080\"");
 }
 
-std::optional<std::uint16_t> port_or_zero(std::string_view text) {
-    std::uint16_t port = 0;
-    const auto* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, port);
-    if (text.empty() || error != std::errc{} || stop != end)
-        return std::nullopt;
-    return port;
-}
-
 } // namespace
 
 Result<BindAddress> parse_bind_address(std::string_view text) {
@@ -30,7 +21,7 @@ Result<BindAddress> parse_bind_address(std::string_view text) {
     if (colon == std::string_view::npos)
         return refusal(text, "it has no port");
     std::string_view host = text.substr(0, colon);
-    const auto port = port_or_zero(text.substr(colon + 1));
+    const auto port = parse_number<std::uint16_t>(text.substr(colon + 1));
     if (!port)
         return refusal(text, "the port is not a number from 0 to 65535");
     if (host.empty())

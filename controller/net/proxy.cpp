@@ -1,11 +1,11 @@
 #include "net/proxy.hpp"
 
 #include "base/base64.hpp"
+#include "base/number.hpp"
 #include "base/text.hpp"
 #include "net/authority.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace oco::net {
 
@@ -70,14 +70,11 @@ std::optional<asio::ip::network_v6> parse_network(std::string_view text) {
     if (!address)
         return std::nullopt;
     const unsigned bits = address->is_v6() ? 128 : 32;
-    unsigned length = bits;
-    if (slash != text.size()) {
-        const auto* const end = text.data() + text.size();
-        const auto [rest, failed] = std::from_chars(text.data() + slash + 1, end, length);
-        if (failed != std::errc() || rest != end || length > bits)
-            return std::nullopt;
-    }
-    return asio::ip::network_v6(as_v6(*address), static_cast<std::uint16_t>(128 - bits + length));
+    const auto length =
+        slash == text.size() ? std::optional(bits) : parse_number<unsigned>(text.substr(slash + 1));
+    if (!length || *length > bits)
+        return std::nullopt;
+    return asio::ip::network_v6(as_v6(*address), static_cast<std::uint16_t>(128 - bits + *length));
 }
 
 bool contains(const asio::ip::network_v6& network, const asio::ip::address_v6& address) {

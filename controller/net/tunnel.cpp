@@ -1,6 +1,7 @@
 #include "net/tunnel.hpp"
 
-#include <charconv>
+#include "base/number.hpp"
+
 #include <optional>
 
 namespace oco::net {
@@ -17,13 +18,10 @@ std::optional<int> status_of(std::string_view head) {
     if (!head.starts_with(version) || head.size() < status_at + status_size ||
         head[status_at - 1] != ' ')
         return std::nullopt;
-    const auto digits = head.substr(status_at, status_size);
-    int status = 0;
-    const auto [end, failed] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), status);
-    if (failed != std::errc() || end != digits.data() + digits.size() || status < 100)
+    const auto status = parse_number<unsigned>(head.substr(status_at, status_size));
+    if (!status || *status < 100)
         return std::nullopt;
-    return status;
+    return static_cast<int>(*status);
 }
 
 } // namespace

@@ -1,7 +1,8 @@
 #include "ops/process_metrics.hpp"
 
+#include "base/number.hpp"
+
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -12,15 +13,6 @@
 namespace oco::ops {
 namespace {
 
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-    std::uint64_t number = 0;
-    const auto* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    if (text.empty() || error != std::errc{} || stop != end)
-        return std::nullopt;
-    return number;
-}
-
 // When the machine started, in Unix time. Read once: the kernel sums up every processor's
 // interrupts for this file, which takes milliseconds on large machines.
 std::optional<double> boot_time() {
@@ -29,7 +21,7 @@ std::optional<double> boot_time() {
         std::ifstream file("/proc/stat");
         for (std::string line; std::getline(file, line);)
             if (line.starts_with(key))
-                return parse_number(std::string_view(line).substr(key.size()));
+                return parse_number<std::uint64_t>(std::string_view(line).substr(key.size()));
         return std::nullopt;
     }();
     return time;
@@ -59,11 +51,11 @@ std::optional<ProcessStat> parse_process_stat(std::string_view text) {
         columns[static_cast<std::size_t>(i)] = text.substr(0, end);
         text.remove_prefix(std::min(end + 1, text.size()));
     }
-    const auto user = parse_number(columns[14]);
-    const auto system = parse_number(columns[15]);
-    const auto start = parse_number(columns[22]);
-    const auto virtual_bytes = parse_number(columns[23]);
-    const auto resident = parse_number(columns[24]);
+    const auto user = parse_number<std::uint64_t>(columns[14]);
+    const auto system = parse_number<std::uint64_t>(columns[15]);
+    const auto start = parse_number<std::uint64_t>(columns[22]);
+    const auto virtual_bytes = parse_number<std::uint64_t>(columns[23]);
+    const auto resident = parse_number<std::uint64_t>(columns[24]);
     if (!user || !system || !start || !virtual_bytes || !resident)
         return std::nullopt;
     return ProcessStat{.cpu_ticks = *user + *system,
