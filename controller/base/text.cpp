@@ -60,6 +60,15 @@ bool shares_run(std::string_view text, std::string_view secret, std::size_t run)
     return false;
 }
 
+std::string list_some(const std::vector<std::string>& items, std::size_t most) {
+    std::string out;
+    for (std::size_t i = 0; i < items.size() && i < most; ++i)
+        out.append(i == 0 ? "" : ", ").append(items[i]);
+    if (items.size() > most)
+        out += " and " + std::to_string(items.size() - most) + " more";
+    return out;
+}
+
 std::string_view trim(std::string_view text) {
     constexpr std::string_view spaces = " \t\r\n\v\f";
     const auto first = text.find_first_not_of(spaces);

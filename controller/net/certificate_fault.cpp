@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t max_host_bytes = 80;
 constexpr std::size_t max_name_bytes = 48;
 constexpr std::size_t max_setting_bytes = 80;
-constexpr int max_names = 3;
+constexpr std::size_t max_names = 3;
 
 struct FreeNames {
     void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
@@ -78,14 +78,11 @@ std::string short_name(const X509_NAME* name) {
 std::string hosts_of(const X509* certificate) {
     const std::unique_ptr<GENERAL_NAMES, FreeNames> names(static_cast<GENERAL_NAMES*>(
         X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-    std::string out;
-    int count = 0;
-    for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
-        const std::string host = host_in(*sk_GENERAL_NAME_value(names.get(), i));
-        if (!host.empty() && ++count <= max_names)
-            out += (out.empty() ? "" : ", ") + host;
-    }
-    return count > max_names ? out + " and " + std::to_string(count - max_names) + " more" : out;
+    std::vector<std::string> hosts;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i)
+        if (std::string host = host_in(*sk_GENERAL_NAME_value(names.get(), i)); !host.empty())
+            hosts.push_back(std::move(host));
+    return list_some(hosts, max_names);
 }
 
 std::string time_text(const ASN1_TIME* time) {

@@ -23,14 +23,11 @@ std::string list_contexts(const Kubeconfig& kubeconfig) {
     constexpr std::size_t max_listed = 10;
     if (kubeconfig.contexts.empty())
         return "it defines no contexts";
-    std::string out = "it has ";
-    std::size_t listed = 0;
-    for (const auto& [name, context] : kubeconfig.contexts) {
-        if (listed == max_listed)
-            return out + " and " + std::to_string(kubeconfig.contexts.size() - listed) + " more";
-        out += (listed++ == 0 ? "" : ", ") + in_quotes(name);
-    }
-    return out;
+    std::vector<std::string> names;
+    names.reserve(kubeconfig.contexts.size());
+    for (const auto& [name, context] : kubeconfig.contexts)
+        names.push_back(in_quotes(name));
+    return "it has " + list_some(names, max_listed);
 }
 
 Result<void> add_cluster(const ConfigFiles& files, const KubeconfigCluster& cluster,

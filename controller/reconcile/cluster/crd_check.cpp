@@ -2,6 +2,7 @@
 
 #include "api/omni_connection.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 
 namespace oco::reconcile {
 namespace {
@@ -49,15 +50,6 @@ void check(const json::Value& openapi, std::string_view kind, const std::string&
         out.without_default.push_back(plural);
 }
 
-std::string joined(const std::vector<std::string>& list) {
-    std::string out;
-    for (std::size_t i = 0; i < list.size() && i < shown_fields; ++i)
-        out.append(i == 0 ? "" : ", ").append(list[i]);
-    if (list.size() > shown_fields)
-        out += " and " + std::to_string(list.size() - shown_fields) + " more";
-    return out;
-}
-
 } // namespace
 
 std::string InstalledCrds::trouble() const {
@@ -65,10 +57,10 @@ std::string InstalledCrds::trouble() const {
                                "crds/ (helm upgrade leaves CRDs as they are)";
     if (!pruned.empty())
         return "the CRDs are older than the operator, so that the API server would drop " +
-               joined(pruned) + ", and nothing is sent" + advice;
+               list_some(pruned, shown_fields) + ", and nothing is sent" + advice;
     if (!without_default.empty())
         return "the CRDs are older than the operator: they have no default for the status of " +
-               joined(without_default) +
+               list_some(without_default, shown_fields) +
                ", so that kubectl wait, Argo CD and Flux take new objects for ready" + advice;
     return {};
 }
