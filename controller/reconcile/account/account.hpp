@@ -18,6 +18,18 @@ struct Directory {
     // When the request for it was sent: it shows all that Omni had accepted before.
     std::optional<rt::TimePoint> asked_at;
     bool refused = false; // the key is valid, but may not list (403, 404)
+
+    // Null: it is not listed. One that is may be deleted in Omni.
+    [[nodiscard]] const omni::ConnectionInfo* find(const std::string& id) const {
+        const auto it = by_id.find(id);
+        return it == by_id.end() ? nullptr : &it->second;
+    }
+
+    // Null: it is not there.
+    [[nodiscard]] const omni::ConnectionInfo* find_present(const std::string& id) const {
+        const auto* info = find(id);
+        return info != nullptr && !info->deleted ? info : nullptr;
+    }
 };
 
 // An API key at a host, as Omni counts it, shared by all OmniInstances that use it.

@@ -66,9 +66,8 @@ std::optional<Proof> Claims::proof_of(const api::OmniConnection& object,
     if (!view || view->uid != instance->meta.uid || view->generation != instance->meta.generation)
         return sent ? Proof::proved : Proof::pending;
     const Directory& directory = *view->directory;
-    const auto listed = directory.by_id.find(target.connection_id);
     const bool key_is_good = view->accepted_at && !view->key_is_refused();
-    if (key_is_good && listed != directory.by_id.end() && !listed->second.deleted)
+    if (key_is_good && directory.find_present(target.connection_id) != nullptr)
         return Proof::proved;
     if (!view->usable && sent)
         return Proof::proved;

@@ -47,18 +47,17 @@ std::optional<Action> Decider::look_up_connection() {
 
 std::optional<Action> Decider::check_listing() {
     const Directory& directory = *seen_.view->directory;
-    const auto listed = directory.by_id.find(state_.target.connection_id);
-    const bool known = listed != directory.by_id.end();
-    const bool present = known && !listed->second.deleted;
-    if (present)
-        state_.status.dialect = printable(listed->second.dialect, max_dialect_bytes);
+    const bool known = directory.find(state_.target.connection_id) != nullptr;
+    const auto* present = directory.find_present(state_.target.connection_id);
+    if (present != nullptr)
+        state_.status.dialect = printable(present->dialect, max_dialect_bytes);
     if (state_.not_found_at && !directory.refused) {
-        const bool back = present && directory.asked_at > state_.not_found_at;
+        const bool back = present != nullptr && directory.asked_at > state_.not_found_at;
         if (!back)
             return look_up_connection();
     }
     state_.not_found_at.reset();
-    if (present || directory.refused) {
+    if (present != nullptr || directory.refused) {
         state_.lookup_since.reset();
         return std::nullopt;
     }
@@ -81,19 +80,17 @@ void Decider::check_dialect() {
 
 // Settings that others have changed in Omni become pending.
 void Decider::judge_drift() {
-    const Directory& directory = *seen_.view->directory;
-    const auto listed = directory.by_id.find(state_.target.connection_id);
     const bool wanted = seen_.object->drift_check_interval.count() > 0 || state_.requested_at;
-    if (!wanted || listed == directory.by_id.end() || listed->second.deleted)
+    const auto* info = seen_.view->directory->find_present(state_.target.connection_id);
+    if (!wanted || info == nullptr)
         return;
-    const omni::ConnectionInfo& info = listed->second;
     if (held_.contains(Field::base_role))
         judge_drift_of(Field::base_role,
-                       info.base_role &&
-                           !omni::same_role(*info.base_role, *seen_.object->base_role));
+                       info->base_role &&
+                           !omni::same_role(*info->base_role, *seen_.object->base_role));
     if (held_.contains(Field::environment_user_attribute))
         judge_drift_of(Field::environment_user_attribute,
-                       !omni::same_environment(info, *seen_.object->environment_user_attribute));
+                       !omni::same_environment(*info, *seen_.object->environment_user_attribute));
 }
 
 void Decider::judge_drift_of(Field field, bool differs) {

@@ -74,10 +74,8 @@ std::vector<std::string> ids_named(const Directory& directory, const Observation
 
 // Omni shows connections that were deleted.
 bool is_deleted(const std::string& id, const Observation& seen) {
-    if (id.empty() || !seen.view)
-        return false;
-    const auto listed = seen.view->directory->by_id.find(id);
-    return listed != seen.view->directory->by_id.end() && listed->second.deleted;
+    const auto* info = seen.view ? seen.view->directory->find(id) : nullptr;
+    return info != nullptr && info->deleted;
 }
 
 // A name is looked up once, by a list that was read after it was seen: what it means in Omni may
