@@ -43,14 +43,6 @@ struct Leadership {
                mutated("unclean-counts-as-clean");
     }
 
-    // Whether something that was sent before may still be carried out. Of a Lease that never was,
-    // or where none is used, nothing is known.
-    [[nodiscard]] std::optional<bool> settled() const {
-        if (mutated("unclean-counts-as-clean") || takeover == kube::Takeover::clean)
-            return true;
-        return takeover == kube::Takeover::unknown ? std::nullopt : std::optional(false);
-    }
-
     [[nodiscard]] bool may_send() const {
         return elector == nullptr || elector->may_work_for(omni::request_deadline);
     }

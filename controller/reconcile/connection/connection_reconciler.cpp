@@ -39,18 +39,23 @@ ConnectionReconciler::ConnectionReconciler(Services services, const Caches& cach
 // --- what changes ------------------------------------------------------------------------------
 
 void ConnectionReconciler::begin() {
-    // What the process before sent at its end may still be carried out, for whichever object.
-    const auto until = services_.runtime.now() + may_land_for;
-    if (services_.leadership.takeover == kube::Takeover::unsettled)
-        targets_.suspect_until(until, services_.leadership.unsettled);
-    else if (!services_.leadership.settled().value_or(!had_predecessor()))
-        targets_.suspect_until(until, Targets::everywhere);
+    targets_.suspect_until(services_.runtime.now() + may_land_for, unsettled_before());
     for (const auto& [key, object] : caches_.connections.objects())
         restore(*object);
     begun_ = true;
     claims_.begin();
     for (const auto& [key, object] : caches_.connections.objects())
         claims_.update(*object, *states_.at(key));
+}
+
+// Where something that the process before sent may still be carried out, as Targets::unsettled()
+// has it, for whichever object.
+std::string_view ConnectionReconciler::unsettled_before() const {
+    const Leadership& leadership = services_.leadership;
+    if (leadership.all_is_recorded())
+        return leadership.unsettled;
+    const bool somebody_was = leadership.takeover != kube::Takeover::unknown || had_predecessor();
+    return somebody_was ? Targets::everywhere : std::string_view();
 }
 
 // Where the Lease does not tell. Without one there is nothing but the digest key to show that a
@@ -83,7 +88,7 @@ void ConnectionReconciler::status_delivered(const api::OmniConnection& object) {
     if (services_.statuses.authority() == StatusSink::Authority::ours)
         return writer_.delivered(object, known->second->schedule);
     // Another operator may have pushed meanwhile: what it says counts.
-    if (known->second->restored == fingerprints_of(object.status).all)
+    if (known->second->restored == fingerprint_of(object.status))
         return;
     const Announced announced = known->second->announced;
     restore(object)->announced = announced;
@@ -125,7 +130,7 @@ std::shared_ptr<ConnectionState> ConnectionReconciler::restore(const api::OmniCo
     auto state = std::make_shared<ConnectionState>();
     state->uid = object.meta.uid;
     state->status = StatusWriter::adopt(object, state->schedule, state->announced);
-    state->restored = fingerprints_of(object.status).all;
+    state->restored = fingerprint_of(object.status);
     state->vouched.written(object.status);
     state->target = object.status.applied.target;
     restore_pin(*state, object);

@@ -65,6 +65,7 @@ class ConnectionReconciler {
 
     std::shared_ptr<ConnectionState> remember(const api::OmniConnection& object);
     std::shared_ptr<ConnectionState> restore(const api::OmniConnection& object);
+    [[nodiscard]] std::string_view unsettled_before() const;
     [[nodiscard]] bool had_predecessor() const;
     void restore_retry(const api::OmniConnection& object, ConnectionState& state) const;
     void restore_pace(const api::OmniConnection::Status& status);

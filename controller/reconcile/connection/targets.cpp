@@ -46,7 +46,8 @@ TargetState& Targets::at(const Target& target) {
 }
 
 bool Targets::suspects(const Target& target) const {
-    return suspected_.contains(std::string(everywhere)) || suspected_.contains(mark_of(target));
+    return !suspected_.empty() &&
+           (suspected_.contains(std::string(everywhere)) || suspected_.contains(mark_of(target)));
 }
 
 void Targets::suspect_until(rt::TimePoint until, std::string_view where) {
