@@ -75,6 +75,10 @@ def run(
         """All statuses say so, too."""
         return f'omni_connections{{ready="True",reason="Synced"}} {CONNECTIONS}\n' in operator.scrape()
 
+    def watches() -> int:
+        """How many were begun."""
+        return int(operator.counted("rest_client_requests_total", 'method="WATCH"'))
+
     def settle(number: int) -> None:
         wait_until(lambda: arrived(number) and written(), 60, f"rotation {number} in Omni")
 
@@ -84,12 +88,12 @@ def run(
     rotate(1)
     settle(1)
     # A watch may begin again meanwhile, on a connection of its own.
-    began = watches(operator)
+    begun = watches()
     before = (kube.accepted, omni.accepted)
     for number in range(2, 2 + BURSTS):
         rotate(number)
         settle(number)
-    more = (kube.accepted - before[0] - (watches(operator) - began), omni.accepted - before[1])
+    more = (kube.accepted - before[0] - (watches() - begun), omni.accepted - before[1])
     line = (
         f"{BURSTS} bursts of {CONNECTIONS} rotations: {more[0]} new connections to the API server,"
         f" {more[1]} to Omni; {before[0]} and {before[1]} before"
@@ -97,14 +101,6 @@ def run(
     # Not one for each request: some, where an answer takes long or the most are not open yet.
     assert sum(more) <= BURSTS * CONNECTIONS / 10, line
     return line
-
-
-def watches(operator: Operator) -> int:
-    """How many were begun."""
-    lines = operator.scrape().splitlines()
-    counts = [l.split()[-1] for l in lines if l.startswith("rest_client_requests_total{")
-              if 'method="WATCH"' in l]  # fmt: skip
-    return sum(int(float(count)) for count in counts)
 
 
 def body(index: int, connection: str) -> dict[str, Any]:

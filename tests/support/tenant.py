@@ -198,10 +198,14 @@ class Operator:
     def scrape(self) -> str:
         return self.get(self.metrics, "/metrics")[1]
 
+    def counted(self, metric: str, label: str = "") -> float:
+        """The sum of the metric's series, or of those with a label such as `method="WATCH"`."""
+        lines = [l for l in self.scrape().splitlines() if l.startswith(f"{metric}{{") and label in l]
+        return sum(float(line.split()[-1]) for line in lines)
+
     def reconciles(self) -> float:
         """How often any object was looked at since the start."""
-        lines = self.scrape().splitlines()
-        return sum(float(l.split()[-1]) for l in lines if l.startswith("workqueue_adds_total{"))
+        return self.counted("workqueue_adds_total")
 
     def memory_mib(self) -> tuple[float, float]:
         """Resident, now and at the most since the start."""
