@@ -25,6 +25,14 @@ CircuitBreaker::Change CircuitBreaker::succeeded(const std::string& key) {
     failing_.erase(key);
     for (auto& [other, failure] : failing_)
         failure.outlived = true;
+    return close();
+}
+
+CircuitBreaker::Change CircuitBreaker::unneeded() {
+    return close();
+}
+
+CircuitBreaker::Change CircuitBreaker::close() {
     const bool was_open = std::exchange(open_, false);
     probing_ = false;
     failed_probes_ = 0;

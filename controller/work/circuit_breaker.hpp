@@ -29,6 +29,9 @@ class CircuitBreaker {
     Change failed(const std::string& key, rt::TimePoint now);
     // A request for `key` was answered by the server itself.
     Change succeeded(const std::string& key);
+    // Nobody is held back any more, so that no probe would ever be sent: who comes next is tried at
+    // once, and opens it again if it fails as well.
+    Change unneeded();
 
     [[nodiscard]] bool open() const { return open_; }
 
@@ -42,6 +45,8 @@ class CircuitBreaker {
     [[nodiscard]] bool may_probe(rt::TimePoint now) const {
         return open_ && !probing_ && now >= next_probe_;
     }
+
+    [[nodiscard]] bool probing() const { return probing_; }
 
     void begin_probe() { probing_ = true; }
 
@@ -69,6 +74,7 @@ class CircuitBreaker {
     };
 
     void forget_before(rt::TimePoint time);
+    Change close();
 
     std::map<std::string, Failing> failing_; // since their last success
     rt::TimePoint next_sweep_{};

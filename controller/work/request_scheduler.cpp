@@ -17,6 +17,8 @@ constexpr rt::BackoffPolicy pause_policy{.first = std::chrono::seconds(5),
 // An outage that is over must not go unnoticed for long; and this is little, even of 60 a minute.
 constexpr rt::BackoffPolicy probe_policy{.first = std::chrono::seconds(1),
                                          .longest = std::chrono::seconds(30)};
+// Who has failed comes back at once, to wait for its probe, if it still has something to send.
+constexpr rt::Duration unneeded_for = std::chrono::seconds(5);
 
 bool any(const RequestClassTraits& /*unused*/) {
     return true;
@@ -69,6 +71,7 @@ void RequestScheduler::cancel(const std::string& key) {
         give_back(*grant);
     queue_.remove(key);
     wakes_.erase(key);
+    changed_.notify();
 }
 
 // Who arrives while the breaker is open, and did not fail itself, does not wait for a probe: maybe
@@ -260,6 +263,26 @@ void RequestScheduler::note_success(const Grant& grant) {
         breaker_changed_();
 }
 
+bool RequestScheduler::holds_pushes_back() const {
+    return queue_.oldest(is_push) != nullptr || std::ranges::any_of(set_aside_, [](const auto& it) {
+               return traits(it.second.grant.request_class).push;
+           });
+}
+
+void RequestScheduler::close_unneeded_breaker() {
+    if (!breaker_.open() || breaker_.probing() || holds_pushes_back()) {
+        unneeded_since_.reset();
+        return;
+    }
+    const auto now = runtime_.now();
+    unneeded_since_ = unneeded_since_.value_or(now);
+    if (now < *unneeded_since_ + unneeded_for)
+        return;
+    unneeded_since_.reset();
+    breaker_.unneeded();
+    breaker_changed_();
+}
+
 // --- the rest --------------------------------------------------------------------------------
 
 void RequestScheduler::set_limit(int requests_per_minute) {
@@ -295,6 +318,8 @@ rt::TimePoint RequestScheduler::next_change() {
     rt::TimePoint next = rt::TimePoint::max();
     for (const auto& [key, entry] : set_aside_)
         next = std::min(next, entry.until);
+    if (unneeded_since_)
+        next = std::min(next, *unneeded_since_ + unneeded_for);
     if (queue_.empty())
         return next;
     if (breaker_.open() && breaker_.next_probe() > now)
@@ -306,6 +331,7 @@ asio::awaitable<void> RequestScheduler::run() {
     while (!closed_) {
         drop_overdue();
         hand_out();
+        close_unneeded_breaker();
         const auto next = next_change();
         if (next == rt::TimePoint::max())
             co_await changed_.wait();

@@ -109,11 +109,14 @@ class RequestScheduler {
     [[nodiscard]] rt::Duration pause_without_advice(int refusals);
     void note_failure(const Grant& grant);
     void note_success(const Grant& grant);
+    [[nodiscard]] bool holds_pushes_back() const;
+    void close_unneeded_breaker();
     [[nodiscard]] rt::TimePoint next_change();
 
     rt::Runtime& runtime_;
     RateBudget budget_;
     CircuitBreaker breaker_;
+    std::optional<rt::TimePoint> unneeded_since_; // the breaker is open for nobody
     std::function<void()> breaker_changed_;
     FairQueue queue_;
     std::unordered_map<std::string, Wake> wakes_; // of those in turns_

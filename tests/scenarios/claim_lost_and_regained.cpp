@@ -170,4 +170,22 @@ TEST_CASE_FIXTURE(OlderHolds, "nor while the Secret of the key is away") {
     CHECK(omni.sent(warehouse) == "old");
 }
 
+// Its own OmniInstance being new is a reason to say nothing for a second, but Synced was said before.
+TEST_CASE_FIXTURE(Rivals, "to an older one that is proved while its own OmniInstance is new") {
+    omni.lists_take(older.key(), 1h);
+    older.applies_instance();
+    younger.applies_instance();
+    both_apply();
+    world.starts();
+    REQUIRE(younger.in_step("warehouse", 80s));
+    omni.lists_take(younger.key(), 1h);
+    younger.deletes_instance();
+    younger.applies_instance();
+    omni.accepts("good-key");
+    older.changes_key("good-key");
+    CHECK(world.omni_gets(warehouse, "old", 20s));
+    CHECK(older.in_step("warehouse"));
+    CHECK(younger.sees("warehouse", "InstanceNotReady"));
+}
+
 TEST_SUITE_END();

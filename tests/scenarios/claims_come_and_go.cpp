@@ -110,6 +110,21 @@ TEST_CASE_FIXTURE(ProofsNeverCome, "of one that goes and comes at once, all the 
     check_young_was_sent_by(since + 65s);
 }
 
+// That another connection was in doubt is no reason to wait for less.
+TEST_CASE_FIXTURE(ProofsNeverCome, "of one that named another connection for a while") {
+    const auto lake = omni.creates("Lake");
+    older.changes(blinking[0], {{"connectionID", lake}});
+    comes(blinking[0]);
+    world.passes(50s);
+    older.changes(blinking[0], {{"connectionID", warehouse}});
+    const auto since = world.now();
+    world.passes(2s);
+    younger_applies();
+    world.passes(70s);
+    CHECK(first_push() > since + 55s);
+    check_young_was_sent_by(since + 65s);
+}
+
 // As long as its own proof is missing, the younger has not waited for anybody else's.
 TEST_CASE_FIXTURE(ProofsNeverCome, "of one that comes while the younger is not proved either") {
     younger.deletes_instance();

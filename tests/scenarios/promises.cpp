@@ -133,18 +133,17 @@ void Promises::status_written(const bj::object& connection) {
     if (before == status->as_object())
         return;
     if (!kube_.writer().empty())
-        check_synced(before, connection);
+        check_synced(connection);
     const std::string value = vouched(connection);
     const auto held = held_at_target(connection);
     if (!value.empty() && held && *held != value && !is_own_successor(connection, *held))
         complain(name_of(connection) + " vouches for " + value + ", but Omni holds " + *held);
 }
 
-// What Ready=True says when it is first said of a spec, the rest of the status bears out.
-void Promises::check_synced(const bj::object& before, const bj::object& connection) {
+// What Ready=True says of a spec, the rest of the status bears out.
+void Promises::check_synced(const bj::object& connection) {
     const bj::value& generation = connection.at("metadata").at("generation");
-    if (!says_synced(connection.at("status").as_object(), generation) ||
-        says_synced(before, generation))
+    if (!says_synced(connection.at("status").as_object(), generation))
         return;
     const Source wanted = source_in_spec(connection);
     if (!wanted.secret.empty() && source_in_status(connection) != wanted)

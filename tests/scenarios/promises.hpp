@@ -1,7 +1,7 @@
 // What holds in every scenario, whatever it is about; checked as things happen. Of settings and
 // private keys a scenario says itself what Omni holds.
 //
-// - When a status is the first to say Synced of a generation, it names all that this spec names.
+// - A status that says Synced of a generation names all that this spec names.
 // - A status vouches (status.applied.credential) only for a value that Omni holds, or has just got
 //   the successor of from the same object.
 // - Of one Secret no older value is sent after a newer one.
@@ -82,7 +82,7 @@ class Promises {
     // What Omni holds for the target that the status names; nullopt: it has no such connection.
     [[nodiscard]] std::optional<std::string> held_at_target(const bj::object& connection) const;
     [[nodiscard]] bool excused(const bj::object& connection) const;
-    void check_synced(const bj::object& before, const bj::object& connection);
+    void check_synced(const bj::object& connection);
     void complain(const std::string& what);
 
     const sim::KubeModel& kube_;

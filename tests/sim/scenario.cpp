@@ -236,6 +236,7 @@ bool Scenario::changed_but_for_messages(const bj::object& instance) {
 }
 
 void Scenario::lease_written(const bj::object& lease) {
+    const std::string before = lease_.leader();
     switch (lease_.written(lease)) {
     case LeaseView::Change::none:
         return;
@@ -245,6 +246,7 @@ void Scenario::lease_written(const bj::object& lease) {
         say("lease: " + lease_.leader() + " leads");
         report_.coverage.met(lease_.clean() ? Met::take_over_clean : Met::take_over_unclean);
         omni_views_.forget(lease_.leader());
+        kube_views_.forget(before);
         pushes_.taken_over();
         claims_.look_for_doubt();
     }

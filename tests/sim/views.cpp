@@ -10,6 +10,10 @@ void KubeViews::show(const std::string& client, const std::string& plural, std::
         steps.push_back({.version = version, .when = time_.now()});
 }
 
+void KubeViews::forget(const std::string& client) {
+    std::erase_if(steps_, [&](const auto& entry) { return entry.first.first == client; });
+}
+
 std::optional<rt::TimePoint> KubeViews::seen_at(const std::string& client,
                                                 const std::string& plural,
                                                 std::uint64_t version) const {

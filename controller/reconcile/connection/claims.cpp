@@ -42,6 +42,12 @@ bool same(const std::optional<Claim>& a, const std::optional<Claim>& b) {
                    a->sent == b->sent));
 }
 
+// Another connection is named; not: the name is resolved by now.
+bool moved(const Target& from, const Target& to) {
+    return from.host != to.host || (!from.connection_id.empty() && !to.connection_id.empty() &&
+                                    from.connection_id != to.connection_id);
+}
+
 bool pending(const std::optional<Claim>& claim) {
     return claim && claim->proof == Proof::pending;
 }
@@ -249,10 +255,13 @@ void Claims::update(const api::OmniConnection& object, ConnectionState& state) {
                        : unread ? std::optional(state.target)
                                 : std::nullopt;
     auto claim = named ? claim_of(object, state, *named) : std::nullopt;
-    if (!claim || claim->proof != Proof::pending)
+    if (!pending(claim)) {
         state.unproved_since.reset();
-    else if (!state.unproved_since)
+    } else if (!state.unproved_since ||
+               (state.claimed && moved(state.claimed->target, claim->target))) {
         state.unproved_since = services_.runtime.now();
+        claim->pending_until = *state.unproved_since + longest_doubt;
+    }
 
     if (ids == before && same(claim, state.claimed))
         return;

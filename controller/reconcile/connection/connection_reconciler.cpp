@@ -309,8 +309,9 @@ ConnectionReconciler::finish(ObjectKey key, std::shared_ptr<ConnectionState> hel
             // recorded at once.
             if (next.applied == state.status.applied && next.unanswered == state.status.unanswered)
                 co_return;
-            // Of the spec that it was about, not of the present one.
-            if (!state.outcome.reason.empty()) {
+            // Of the spec that it was about, not of the present one. That all is in step can't be
+            // said beside it any more: what was applied may be what was lost.
+            if (!state.outcome.reason.empty() && state.outcome.readiness != Readiness::ready) {
                 describe_fields(*object, state, state.status);
                 co_await write_status(key, state);
                 co_return;

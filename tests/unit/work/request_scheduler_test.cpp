@@ -264,6 +264,24 @@ TEST_CASE_FIXTURE(SchedulerOfSixty,
     }
 }
 
+TEST_CASE_FIXTURE(SchedulerOfSixty, "a breaker that holds nobody back any more closes") {
+    answer = [](const std::string&) { return RequestResult::failed; };
+    again_after = 0s;
+    want_all({"a", "b", "c"});
+    REQUIRE(scheduler.breaker_open());
+    want("a");
+    CHECK_MESSAGE(scheduler.breaker_open(), "one waits for its probe");
+    scheduler.cancel("a");
+    const int changes = breaker_changes;
+    runtime.run_for(10s);
+    CHECK_FALSE(scheduler.breaker_open());
+    CHECK_EQ(breaker_changes, changes + 1);
+    take_sent();
+    want("d");
+    CHECK_EQ(take_sent(), Keys{"d"});
+    CHECK_MESSAGE(scheduler.breaker_open(), "that it failed, too, is one more in a row");
+}
+
 TEST_CASE_FIXTURE(SchedulerOfTwo, "what fails by itself leaves a slot to a rotation") {
     answer = [](const std::string& key) {
         return key == "bad" ? RequestResult::failed : RequestResult::answered;
