@@ -180,9 +180,17 @@ Error status_error(std::string_view what, const http::Response& response, WallTi
     Error error{.kind = class_of(response.status),
                 .message = std::string(what) + ": " + std::to_string(response.status),
                 .http_status = response.status};
-    if (auto document = json::parse(response.body.expose()))
+    const auto document = json::parse(response.body.expose());
+    if (document && json::string_at(*document, "kind") == "Status") {
         if (const auto text = json::string_at(*document, "message"); !text.empty())
             error.message = printable(text);
+    } else if (error.kind != ErrorClass::not_found) { // of a path that it does not know
+        error.message += ", and not as a Kubernetes API server answers: check the server's "
+                         "address, and the proxies on the way";
+        // Nobody has looked at the operator's rights.
+        if (error.kind == ErrorClass::forbidden)
+            error.kind = ErrorClass::unavailable;
+    }
     error.retry_after = http::parse_retry_after(response.header("retry-after"), now);
     return error;
 }
@@ -253,7 +261,8 @@ asio::awaitable<Result<json::Document>> Client::call(std::string method, std::st
         const auto started = runtime_.now();
         auto response = co_await http_.send(std::move(outgoing), attempts.deadline - started);
         observer_(method, response ? response->status : 0, runtime_.now() - started);
-        const std::string what = std::string(method).append(" ").append(target);
+        const std::string what =
+            std::string(method).append(" ").append(target, 0, target.find('?'));
         if (response && response->status >= 200 && response->status < 300)
             co_return body_of(what, *response);
         const Error error = response ? refusal(what, *response) : response.error();
@@ -277,7 +286,7 @@ asio::awaitable<Result<std::unique_ptr<http::ResponseStream>>> Client::watch(std
         if (stream && (*stream)->head().status == 200)
             co_return std::move(*stream);
         const Error error =
-            stream ? refusal("watch of " + target,
+            stream ? refusal("watch of " + target.substr(0, target.find('?')),
                              co_await whole_answer(runtime_, **stream, attempts.deadline))
                    : stream.error();
         stream = Error(error); // its connection is not needed while we wait

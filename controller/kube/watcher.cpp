@@ -27,7 +27,11 @@ bool is_missing_kind(const Error& error) {
     return error.kind == ErrorClass::not_found;
 }
 
-std::string explained(const Error& error, const std::string& ns) {
+std::string explained(const Error& error, const WatchSpec& spec) {
+    const std::string& ns = spec.ns;
+    if (is_missing_kind(error) && spec.resource.group.empty())
+        return "the server does not know this kind, as each Kubernetes API server does; correct "
+               "its address";
     if (is_missing_kind(error))
         return "the API server does not know this kind; install the CRDs (kubectl apply -f crds/)";
     if (error.kind != ErrorClass::forbidden)
@@ -99,12 +103,13 @@ void Watcher::refresh() {
 asio::awaitable<void> Watcher::recover(Error error) {
     const auto recovery = machine_.failed(error, lived_);
     if (!recovery.quiet) {
-        std::string trouble = label() + ": " + explained(error, spec_.ns);
+        std::string trouble = label() + ": " + explained(error, spec_);
         const bool news = trouble != trouble_;
         trouble_ = std::move(trouble);
         log::write(news ? log::Level::warn : log::Level::debug,
-                   is_missing_kind(error) ? "waiting for the CRDs to be installed"
-                                          : "watch interrupted",
+                   is_missing_kind(error) && !spec_.resource.group.empty()
+                       ? "waiting for the CRDs to be installed"
+                       : "watch interrupted",
                    {{"resource", label()}, {"error", trouble_}});
         note_refusal(error.kind == ErrorClass::forbidden || error.kind == ErrorClass::not_found);
     }

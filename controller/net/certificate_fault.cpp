@@ -92,11 +92,13 @@ std::string time_text(const ASN1_TIME* time) {
     return format_rfc3339(std::chrono::system_clock::from_time_t(timegm(&parts)));
 }
 
-std::string mismatch(const X509* certificate, std::string_view host) {
+std::string mismatch(const X509* certificate, std::string_view host,
+                     std::string_view host_setting) {
     const std::string hosts = hosts_of(certificate);
     return "it is for " + (hosts.empty() ? "no host at all" : hosts) + ", not for " +
            printable(host, max_host_bytes) +
-           ": correct the host, or give the server a certificate that names it";
+           ": correct " + printable(host_setting, max_setting_bytes) +
+           ", or give the server a certificate that names it";
 }
 
 // What `current` is in the chain of the server's certificate: itself, or a CA's.
@@ -119,7 +121,7 @@ bool require_host(X509_VERIFY_PARAM* parameters, const std::string& host) {
 }
 
 std::string certificate_fault(X509_STORE_CTX* verification, std::string_view host,
-                              std::string_view ca_setting) {
+                              std::string_view ca_setting, std::string_view host_setting) {
     const int verdict = X509_STORE_CTX_get_error(verification);
     const int depth = X509_STORE_CTX_get_error_depth(verification);
     const X509* certificate = X509_STORE_CTX_get0_cert(verification);
@@ -130,7 +132,7 @@ std::string certificate_fault(X509_STORE_CTX* verification, std::string_view hos
     switch (certificate == nullptr ? X509_V_ERR_UNSPECIFIED : verdict) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        return mismatch(certificate, host);
+        return mismatch(certificate, host, host_setting);
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return place(current, depth) + " expired on " + time_text(X509_get0_notAfter(current)) +
                ": renew it on the server, or correct this machine's clock";

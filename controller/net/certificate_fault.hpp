@@ -15,8 +15,9 @@ namespace oco::net {
 
 // For a verify callback that is given `false`: what is wrong with the certificate, then what to do,
 // as a clause about it ("it expired on ...: renew it on the server, ..."). At most 400 bytes, and
-// printable, though the names in it are the server's. `ca_setting` is what names the trusted CAs.
+// printable, though the names in it are the server's. `ca_setting` is what names the trusted CAs,
+// `host_setting` what names the host.
 std::string certificate_fault(X509_STORE_CTX* verification, std::string_view host,
-                              std::string_view ca_setting);
+                              std::string_view ca_setting, std::string_view host_setting);
 
 } // namespace oco::net

@@ -54,6 +54,7 @@ Result<std::shared_ptr<TlsContext>> make_tls_context(const TlsOptions& options) 
     auto context = std::make_shared<TlsContext>();
     context->verify = options.verify;
     context->ca_setting = options.ca_setting;
+    context->host_setting = options.host_setting;
     SSL_CTX* native = context->ssl.native_handle();
     SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
     // A peer that chooses the group of a Diffie-Hellman exchange (up to 10,000 bits, prime or not)

@@ -26,6 +26,8 @@ struct TlsOptions {
     enum class SystemRoots { yes, no } system_roots = SystemRoots::yes;
     // What names `extra_ca_pem`, for messages about a certificate that is not trusted.
     std::string ca_setting = "the CA bundle";
+    // What names the host that the certificate must be for, likewise.
+    std::string host_setting = "the host";
     std::string client_certificate_pem; // empty: none
     SecretBytes client_key_pem;
 };
@@ -36,7 +38,7 @@ struct TlsContext {
 
     boost::asio::ssl::context ssl;
     Verify verify = Verify::peer;
-    std::string ca_setting; // as in TlsOptions
+    std::string ca_setting, host_setting; // as in TlsOptions
 };
 
 Result<std::shared_ptr<TlsContext>> make_tls_context(const TlsOptions& options);

@@ -137,7 +137,8 @@ class TlsStream final : public Stream {
     TlsStream(tcp::socket socket, std::shared_ptr<net::TlsContext> context)
         : context_(std::move(context)), stream_(std::move(socket), context_->ssl) {}
 
-    asio::awaitable<Result<void>> handshake(std::string name) {
+    // `name`: whom the certificate must be for.
+    asio::awaitable<Result<void>> handshake(std::string host, std::string name) {
         SSL* ssl = stream_.native_handle();
         if (!net::parse_address(name))
             SSL_set_tlsext_host_name(ssl, name.c_str());
@@ -151,7 +152,8 @@ class TlsStream final : public Stream {
                 [this, name](bool trusted, asio::ssl::verify_context& verification) {
                     if (!trusted)
                         fault_ = net::certificate_fault(verification.native_handle(), name,
-                                                        context_->ca_setting);
+                                                        context_->ca_setting,
+                                                        context_->host_setting);
                     return trusted;
                 },
                 ignored_);
@@ -166,9 +168,9 @@ class TlsStream final : public Stream {
         if (context_->verify == net::Verify::peer && (refused || verdict != X509_V_OK))
             co_return make_error(
                 ErrorClass::tls,
-                "the certificate of " + printable(name, 80) + " is not trusted: " +
+                "the certificate of " + printable(host, 80) + " is not trusted: " +
                     (fault_.empty() ? X509_verify_cert_error_string(verdict) : fault_));
-        co_return stream_error("TLS handshake with " + name, ec);
+        co_return stream_error("TLS handshake with " + host, ec);
     }
 
     asio::awaitable<Result<std::size_t>> read_some(std::span<char> into) override {
@@ -284,6 +286,7 @@ asio::awaitable<Result<std::unique_ptr<Stream>>> SystemRuntime::connect(Endpoint
         co_return std::unique_ptr<Stream>(std::make_unique<TcpStream>(std::move(*socket)));
     auto stream = std::make_unique<TlsStream>(std::move(*socket), endpoint.tls);
     auto done = co_await stream->handshake(
+        endpoint.host,
         endpoint.tls_server_name.empty() ? endpoint.host : endpoint.tls_server_name);
     if (!done)
         co_return done.error();

@@ -52,7 +52,10 @@ REFUSED_STARTS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "another host": (
         {"tls-server-name": "elsewhere.example"},
         {},
-        ["cannot be trusted", "127.0.0.1", "and 1 more, not for elsewhere.example: correct the host"],
+        [
+            "the certificate of 127.0.0.1 is not trusted: it is for",
+            "not for elsewhere.example: correct the kubeconfig's tls-server-name",
+        ],
     ),
     "an unknown CA": (
         {"certificate-authority-data": None},
@@ -89,17 +92,24 @@ def test_a_start_that_is_refused_says_why(
     assert "of-another-cluster" not in done.stderr and "forbidden" not in done.stderr
 
 
+STATUS = json.dumps({"kind": "Status", "message": "not now, says the stub"})
+
+
 @pytest.fixture
-def stub() -> Iterator[tuple[Callable[[int], None], str]]:
-    """An API server that answers everything with one status, which the first chooses."""
-    status = [503]
+def stub() -> Iterator[tuple[Callable[..., None], str]]:
+    """A server that answers everything alike, which the first chooses."""
+    answer: list[Any] = [503, STATUS]
+
+    def choose(status: int, body: str = STATUS) -> None:
+        answer[:] = [status, body]
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            body = json.dumps({"kind": "Status", "message": "not now, says the stub"}).encode()
-            self.send_response(status[0])
+            status, text = answer
+            body = text.encode()
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -109,30 +119,52 @@ def stub() -> Iterator[tuple[Callable[[int], None], str]]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield lambda code: status.__setitem__(0, code), f"http://127.0.0.1:{server.server_port}"
+        yield choose, f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
-@pytest.mark.parametrize("status", [403, 404, 503])
-def test_an_answer_is_no_silence(
-    stub: tuple[Callable[[int], None], str], launch: Launch, tmp_path: Path, status: int
-) -> None:
-    choose, server = stub
-    choose(status)
-    path = tmp_path / "config"
+def kubeconfig_for(folder: Path, server: str) -> Path:
+    path = folder / "config"
     config = {
         "current-context": "a",
         "contexts": [{"name": "a", "context": {"cluster": "c"}}],
         "clusters": [{"name": "c", "cluster": {"server": server}}],
     }
     path.write_text(json.dumps(config))
-    operator = launch(kubeconfig=path)
+    return path
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+def test_an_answer_is_no_silence(
+    stub: tuple[Callable[..., None], str], launch: Launch, tmp_path: Path, status: int
+) -> None:
+    choose, server = stub
+    choose(status)
+    operator = launch(kubeconfig=kubeconfig_for(tmp_path, server))
     said = "the API server answered with an error; the operator goes on"
     line = wait_until(lambda: operator.said(said), SECONDS, "it says what was answered")
     assert line["status"] == str(status) and "not now, says the stub" in line["error"]
     wait_until(lambda: operator.said("watch interrupted") or operator.said(
         "waiting for the CRDs to be installed"), SECONDS, "it goes on")
     assert "does not answer" not in operator.log.read_text()
+    assert operator.stop() == 0
+
+
+@pytest.mark.parametrize("status", [302, 403, 404, 503])
+def test_what_answers_as_no_api_server_does_is_told_once(
+    stub: tuple[Callable[..., None], str], launch: Launch, tmp_path: Path, status: int
+) -> None:
+    choose, server = stub
+    choose(status, "<html>a portal</html>")
+    operator = launch(kubeconfig=kubeconfig_for(tmp_path, server))
+    line = wait_until(
+        lambda: operator.said("the API server answered with an error; the operator goes on"),
+        SECONDS, "it says what was answered")
+    assert "check the server's address" in line["error"], line
+    wait_until(lambda: operator.counted("rest_client_requests_total", "WATCH") >= 6, SECONDS, "it tries again")
+    text = operator.log.read_text()
+    assert "service account" not in text
+    assert text.count('"watch interrupted"') + text.count('"waiting for the CRDs') <= 2, text
     assert operator.stop() == 0
 
 
@@ -187,6 +219,14 @@ def test_an_instance_says_what_to_change(tenant: Tenant) -> None:
     for name, (_, reason, *says) in cases.items():
         message = tenant.wait_reason(name, reason, "oinst")["Ready"]["message"]
         assert all(part in message for part in says), message
+
+
+def test_an_address_in_place_of_a_name_is_named(tenant: Tenant) -> None:
+    name = "https://acme.omniapp.co/connections/8e2f"
+    tenant.connection("sales", "", connectionName=name, baseRole="VIEWER")
+    tenant.wait_reason("sales", "ConnectionNotFound")
+    says = tenant.conditions("sales")["Ready"]["message"]
+    assert "not its address" in says and "spec.connectionID" in says, says
 
 
 def test_what_is_stored_in_place_of_a_credential_is_named(tenant: Tenant) -> None:

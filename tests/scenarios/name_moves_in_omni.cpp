@@ -98,6 +98,18 @@ TEST_CASE_FIXTURE(NameMoved, "before its object turns to another OmniInstance") 
     CHECK(omni.sent(first) == "alfa");
 }
 
+TEST_CASE_FIXTURE(NameMoved, "while its object names a connection by its ID") {
+    sales.applies({.name = "warehouse", .by_name = "Warehouse", .secret = "db"});
+    REQUIRE(sales.in_step("warehouse"));
+    const auto other = omni.creates("Other");
+    sales.changes("warehouse", {{"connectionName", nullptr}, {"connectionID", other}});
+    REQUIRE(world.omni_gets(other, "alfa"));
+    name_moves();
+    sales.changes("warehouse", {{"connectionID", nullptr}, {"connectionName", "Warehouse"}});
+    check_second_gets_it();
+    CHECK(omni.sent(first) == "alfa");
+}
+
 TEST_CASE_FIXTURE(NameMoved,
                   "before its object turns to another OmniInstance and back, unlooked at") {
     sales.applies_instance({.name = "omni-2", .key = "another-key", .key_secret = "key-2"});

@@ -23,6 +23,8 @@ Result<rt::Endpoint> endpoint_of(const ClientConfig& config, const TlsFiles& fil
             files.ca.empty() ? net::TlsOptions::SystemRoots::yes : net::TlsOptions::SystemRoots::no,
         .ca_setting =
             config.ca_file.empty() ? "the kubeconfig's certificate-authority-data" : config.ca_file,
+        .host_setting = config.tls_server_name.empty() ? "the API server's address"
+                                                       : "the kubeconfig's tls-server-name",
         .client_certificate_pem = files.client_certificate,
         .client_key_pem = files.client_key.clone()};
     auto tls = net::make_tls_context(options);

@@ -113,7 +113,9 @@ Result<std::shared_ptr<net::TlsContext>> InstanceReconciler::trust(const std::st
     if (auto known = shared.lock())
         return known;
     auto made =
-        net::make_tls_context({.extra_ca_pem = ca_pem, .ca_setting = "spec.caBundleSecretRef"});
+        net::make_tls_context({.extra_ca_pem = ca_pem,
+                                .ca_setting = "spec.caBundleSecretRef",
+                                .host_setting = "spec.baseURL"});
     if (made)
         shared = *made;
     return made;

@@ -19,6 +19,13 @@ std::string quoted(const std::string& name) {
     return "\"" + printable(name, longest_name_shown) + "\"";
 }
 
+std::string hint_for(const std::string& name) {
+    if (name.find("://") == std::string::npos)
+        return {};
+    return "; a connection's name is what Omni shows, not its address (for the ID in the address "
+           "there is spec.connectionID)";
+}
+
 // Whoever has sent something before goes on for a while, until it is known whether it still may.
 bool goes_on(const Observation& seen, const ConnectionState& state) {
     return !state.vouched.targets().empty() &&
@@ -115,7 +122,8 @@ Place resolve_name(const Observation& seen, ConnectionState& state) {
             ? outcome(reason::connection_not_found,
                       "Omni has no connection named " + quoted(seen.object->connection_name) +
                           ", or the API key may not see it; correct spec.connectionName "
-                          "(upper and lower case count), or create the connection")
+                          "(upper and lower case count), or create the connection" +
+                          hint_for(seen.object->connection_name))
             : outcome(reason::connection_name_ambiguous,
                       std::to_string(ids.size()) + " connections are named " +
                           quoted(seen.object->connection_name) + "; use spec.connectionID"));
@@ -198,9 +206,10 @@ void restore_pin(ConnectionState& state, const api::OmniConnection& object) {
                  .from = status.resolved_from};
 }
 
-// Whatever comes of the instance: a name of another is resolved again.
+// Whatever comes of the instance: a name of another is resolved again, and so is one that was not
+// named for a while.
 void drop_pin_of_another(ConnectionState& state, const api::OmniConnection& object) {
-    if (!object.connection_name.empty() && state.pin.from != resolved_from(object))
+    if (object.connection_name.empty() || state.pin.from != resolved_from(object))
         state.pin = {};
 }
 

@@ -365,15 +365,23 @@ TEST_CASE_FIXTURE(ClientFixture, "kube client: the deadline holds for all attemp
 
 TEST_CASE_FIXTURE(ClientFixture, "kube client: a watch that is refused says why") {
     const std::string target = list_path + "?watch=1";
-    network.connections = {
-        {.replies = {answers("403 Forbidden", R"({"message":"omniconnections is forbidden"})")}},
-        {.replies = {answers("403 Forbidden", "")}}};
-    for (const std::string& message :
-         {std::string("omniconnections is forbidden"), "watch of " + target + ": 403"}) {
-        const auto refused = network.run(client->watch(target, Accept::object));
-        REQUIRE(refused.has_error());
-        CHECK(refused.error().kind == ErrorClass::forbidden);
-        CHECK(refused.error().message == message);
+    const auto refused = [&](const std::string& body) {
+        network.connections = {{.replies = {answers("403 Forbidden", body)}}};
+        const auto answer = network.run(client->watch(target, Accept::object));
+        REQUIRE(answer.has_error());
+        return answer.error();
+    };
+    const auto by_rights = refused(status_body("omniconnections is forbidden"));
+    CHECK(by_rights.kind == ErrorClass::forbidden);
+    CHECK(by_rights.message == "omniconnections is forbidden");
+    // Nothing is said of the operator's rights; nor is what a stranger writes repeated.
+    for (const char* body : {"", "<html>Forbidden</html>", R"({"message":"no entry"})"}) {
+        const auto by_another = refused(body);
+        CHECK(by_another.kind == ErrorClass::unavailable);
+        CHECK(by_another.message ==
+              "watch of " + list_path +
+                  ": 403, and not as a Kubernetes API server answers: check the server's address, "
+                  "and the proxies on the way");
     }
 }
 

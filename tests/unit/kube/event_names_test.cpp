@@ -76,7 +76,7 @@ TEST_CASE_FIXTURE(AnsweringServer,
                   "a namespace that is being terminated takes no Event: not a word") {
     recorded("x",
              answers("403 Forbidden",
-                     R"({"message":"events.events.k8s.io \"x.1\" is forbidden: unable to create )"
+                     R"({"kind":"Status","message":"events.events.k8s.io \"x.1\" is forbidden: unable to create )"
                      R"(new content in namespace a because it is being terminated"})"));
     CHECK(lines.empty());
     recorded("y", answers("403 Forbidden", R"({"message":"no right"})"));

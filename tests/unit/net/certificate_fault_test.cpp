@@ -102,7 +102,8 @@ Verdict verify(const std::vector<Certificate>& chain, const std::vector<Certific
     out.trusted = X509_verify_cert(context.get()) == 1;
     out.error = X509_STORE_CTX_get_error(context.get());
     if (!out.trusted) {
-        out.fault = net::certificate_fault(context.get(), host, "spec.caBundleSecretRef");
+        out.fault = net::certificate_fault(context.get(), host, "spec.caBundleSecretRef",
+                                           "spec.baseURL");
         CHECK(out.fault.size() <= 400);
         CHECK(printable(out.fault) == out.fault);
     }
@@ -151,7 +152,7 @@ TEST_CASE("certificate fault: whatever is stored as an anchor is one") {
 TEST_CASE("certificate fault: another host") {
     const auto own = made({.names = "DNS:a.example,DNS:*.b.example,IP:127.0.0.1,IP:::1"});
     const std::string way_out =
-        ": correct the host, or give the server a certificate that names it";
+        ": correct spec.baseURL, or give the server a certificate that names it";
     for (const char* host :
          {"c.example", "b.example", "x.y.b.example", "xa.example", "127.0.0.2", "::2"}) {
         CAPTURE(host);
