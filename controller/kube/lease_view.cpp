@@ -12,8 +12,8 @@ std::string_view name(Takeover takeover) {
         return "unsettled";
     case Takeover::unclean:
         return "unclean";
-    case Takeover::unknown:
-        return "unknown";
+    case Takeover::none:
+        return "none";
     }
     return {};
 }
@@ -46,7 +46,7 @@ std::optional<Takeover> LeaseView::may_take(rt::TimePoint asked) const {
     if (ours())
         return claimed_.value_or(Takeover::unclean);
     if (record_.absent() && !vanished_)
-        return Takeover::unknown;
+        return Takeover::none;
     if (released())
         return record_.unsettled.empty() ? Takeover::clean : Takeover::unsettled;
     // A holder that asked for a longer term has it.

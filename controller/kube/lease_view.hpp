@@ -18,7 +18,7 @@ enum class Takeover {
     clean,     // released by its last holder, which recorded all it did
     unsettled, // the same, but something that was sent may still be carried out
     unclean,   // its last holder has died, or deleted it
-    unknown,   // there never was one, as far as can be told
+    none,      // there never was a holder, as far as can be told
 };
 
 std::string_view name(Takeover takeover);

@@ -17,9 +17,9 @@ namespace {
 // memory allows for, some 30 KiB each.
 constexpr work::QueueLimits workers{.running = 128, .slow = 384};
 // A spec is often applied together with its Secret: one PATCH then serves both.
-constexpr rt::Duration spec_settles = std::chrono::milliseconds(100);
+constexpr rt::Duration spec_delay = std::chrono::milliseconds(100);
 // Tools that replace a Secret delete it, and create it again at once.
-constexpr rt::Duration deletion_settles = std::chrono::seconds(1);
+constexpr rt::Duration deletion_delay = std::chrono::seconds(1);
 // At the end of the process, for all statuses that are not up to date.
 constexpr rt::Duration record_patience = std::chrono::seconds(1);
 
@@ -70,7 +70,7 @@ Controller::Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRe
               [this](const auto& before, const auto& after) { secret_changed(before, after); },
               [this](const auto&, const auto&) { namespace_changed(); }),
       tasks_(runtime), watches_(runtime, client, settings_, caches_, tasks_,
-                                [this](const std::string& ns) { watched_otherwise(ns); }),
+                                [this](const std::string& ns) { watch_state_changed(ns); }),
       crds_(runtime, client), elector_(elector), versions_before_(std::move(before.versions)) {
     const Services services{.runtime = runtime_,
                             .kube = client,
@@ -146,7 +146,7 @@ asio::awaitable<void> Controller::run() {
         co_await asio::this_coro::reset_cancellation_state();
         co_return;
     }
-    co_await record_rest();
+    co_await flush_statuses();
     std::rethrow_exception(failure);
 }
 
@@ -165,7 +165,7 @@ asio::awaitable<void> Controller::begin() {
     co_await lead();
 }
 
-asio::awaitable<void> Controller::record_rest() {
+asio::awaitable<void> Controller::flush_statuses() {
     if (!started_) { // nothing was sent: what the process before left stands
         if (leadership_.all_is_recorded())
             unsettled_ = leadership_.unsettled;
@@ -173,7 +173,7 @@ asio::awaitable<void> Controller::record_rest() {
     }
     if (elector_ != nullptr && !elector_->may_work_for(record_patience))
         co_return;
-    if (co_await connections_->record_rest(record_patience))
+    if (co_await connections_->flush_statuses(record_patience))
         unsettled_ = connections_->unsettled();
 }
 
@@ -322,7 +322,7 @@ void Controller::connection_changed(const Connection& before, const Connection& 
         return;
     const bool spec_changed = !same || before->meta.generation != after->meta.generation;
     if (spec_changed)
-        connection_queue_->add_at(key, runtime_.now() + spec_settles);
+        connection_queue_->add_at(key, runtime_.now() + spec_delay);
     else
         connection_queue_->add(key);
     if (!same || before->instance != after->instance) {
@@ -358,7 +358,7 @@ void Controller::secret_changed(const Secret& before, const Secret& after) {
         return;
     const ObjectKey& key = after ? after->meta.key : before->meta.key;
     const auto now = runtime_.now();
-    const auto when = after ? secret_pace_.next(key, now) : now + deletion_settles;
+    const auto when = after ? secret_pace_.next(key, now) : now + deletion_delay;
     const auto add = [&](work::Queue<ObjectKey>& queue, const ObjectKey& user) {
         if (when <= now)
             queue.add(user);
@@ -377,7 +377,7 @@ void Controller::secret_changed(const Secret& before, const Secret& after) {
 }
 
 // A namespace ("": all) is up to date now, or not any more.
-void Controller::watched_otherwise(const std::string& ns) {
+void Controller::watch_state_changed(const std::string& ns) {
     if (!started_)
         return;
     connections_->namespaces_read();

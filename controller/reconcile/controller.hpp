@@ -61,7 +61,7 @@ class Controller {
     void instance_changed(const Instance& before, const Instance& after);
     void secret_changed(const Secret& before, const Secret& after);
     void namespace_changed();
-    void watched_otherwise(const std::string& ns);
+    void watch_state_changed(const std::string& ns);
     void wake_connections_of(const ObjectKey& instance);
 
     asio::awaitable<void> contained(asio::awaitable<void> reconcile, work::Queue<ObjectKey>& queue,
@@ -72,7 +72,7 @@ class Controller {
     asio::awaitable<void> lead();
     asio::awaitable<void> take_over();
     void work();
-    asio::awaitable<void> record_rest();
+    asio::awaitable<void> flush_statuses();
     [[nodiscard]] std::map<std::string, std::vector<rt::TimePoint>> used_by_host() const;
 
     rt::Runtime& runtime_;

@@ -159,7 +159,7 @@ awaitable<void> elector_release(Server& server, std::string ns) {
     Candidate first(server, ns, "first");
     Candidate second(server, ns, "second");
     co_await acquire(first);
-    check(*first.taken == kube::Takeover::unknown, "nothing is known of who was before");
+    check(*first.taken == kube::Takeover::none, "nothing is known of who was before");
     co_await beside(server.runtime(), acquire(second), hold_and_release(server, first, second, ns));
 }
 

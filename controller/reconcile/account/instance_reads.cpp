@@ -87,7 +87,7 @@ asio::awaitable<Outcome> InstanceReconciler::read_list(Instance instance, Instan
         std::make_shared<const Directory>(Directory{.asked_at = asked_at, .refused = true});
     state.list_request.reset();
     state.doubted_at = now;
-    co_return co_await settle_doubt(instance, state);
+    co_return co_await resolve_key_doubt(instance, state);
 }
 
 Outcome InstanceReconciler::listed(InstanceState& state,
@@ -115,7 +115,8 @@ Outcome InstanceReconciler::listed(InstanceState& state,
 // Whether the key is good: by what Omni said since it was doubted, to whichever instance that
 // shares the key, or by asking. One question a minute is enough for a key; until its answer a 401
 // is believed.
-asio::awaitable<Outcome> InstanceReconciler::settle_doubt(Instance instance, InstanceState& state) {
+asio::awaitable<Outcome> InstanceReconciler::resolve_key_doubt(Instance instance,
+                                                               InstanceState& state) {
     const auto account = state.client->account;
     const bool accepted = account->accepted_at > state.doubted_at;
     const bool refused = account->refused_at > state.doubted_at;

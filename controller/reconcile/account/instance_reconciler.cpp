@@ -202,7 +202,7 @@ asio::awaitable<Outcome> InstanceReconciler::examine(Instance instance, Instance
         co_return same;
     }
     if (state.doubted_at)
-        co_return co_await settle_doubt(instance, state);
+        co_return co_await resolve_key_doubt(instance, state);
     co_return co_await read_list(instance, state);
 }
 

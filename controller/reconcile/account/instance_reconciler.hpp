@@ -121,7 +121,7 @@ class InstanceReconciler {
 
     // instance_reads.cpp
     asio::awaitable<Outcome> read_list(Instance instance, InstanceState& state);
-    asio::awaitable<Outcome> settle_doubt(Instance instance, InstanceState& state);
+    asio::awaitable<Outcome> resolve_key_doubt(Instance instance, InstanceState& state);
     asio::awaitable<Outcome> ask_whoami(Instance instance, InstanceState& state);
     asio::awaitable<Outcome> key_accepted(Instance instance, InstanceState& state);
     // What there is to say of a key in use: the same whatever was asked last.

@@ -32,11 +32,11 @@ FieldSet managed_fields(const api::OmniConnection& object) {
     return fields;
 }
 
-Holding holding_without_doubt(std::span<const Claim> claims, omni::Field field) {
-    return holding_of(claims, field, rt::TimePoint::max());
+Ownership ownership_without_doubt(std::span<const Claim> claims, omni::Field field) {
+    return ownership_of(claims, field, rt::TimePoint::max());
 }
 
-Holding holding_of(std::span<const Claim> claims, omni::Field field, rt::TimePoint now) {
+Ownership ownership_of(std::span<const Claim> claims, omni::Field field, rt::TimePoint now) {
     std::vector<const Claim*> sorted;
     for (const Claim& claim : claims)
         if (claim.fields.contains(field))

@@ -41,7 +41,7 @@ struct Claim {
 // The fields that an object manages.
 FieldSet managed_fields(const api::OmniConnection& object);
 
-struct Holding {
+struct Ownership {
     std::optional<ObjectKey> holder; // nullopt: nobody may send
     // An older object may turn out to be the holder until then.
     std::optional<rt::TimePoint> decided_at;
@@ -50,8 +50,8 @@ struct Holding {
 // Of the objects that claim the field: the oldest of those with a proof; behind them, those whose
 // key may not read. While the proof of an older one is pending, whoever has sent it before goes on,
 // unless it ranks behind another however that is decided; and nobody else sends.
-Holding holding_of(std::span<const Claim> claims, omni::Field field, rt::TimePoint now);
+Ownership ownership_of(std::span<const Claim> claims, omni::Field field, rt::TimePoint now);
 // The same for who has waited long enough: whatever is pending counts as not proved.
-Holding holding_without_doubt(std::span<const Claim> claims, omni::Field field);
+Ownership ownership_without_doubt(std::span<const Claim> claims, omni::Field field);
 
 } // namespace oco::reconcile

@@ -31,7 +31,7 @@ struct Leadership {
     // Null: always.
     const kube::LeaderElector* elector = nullptr;
     // Another process may have sent something that no status records.
-    kube::Takeover takeover = kube::Takeover::unknown;
+    kube::Takeover takeover = kube::Takeover::none;
     std::string unsettled; // of Takeover::unsettled: as Targets::unsettled() said it
     // The API server has gone back in time since this process led before: no status says what is in
     // Omni now.

@@ -136,13 +136,13 @@ asio::awaitable<void> Watches::wait() {
         const auto current = [this](const auto& scope) {
             return up_to_date(*scope);
         };
-        const auto settled = [&](const auto& scope) {
+        const auto done = [&](const auto& scope) {
             const auto known = caches_.unread.find(scope->ns);
             return current(scope) || (known != caches_.unread.end() && known->second.refused);
         };
         if (!first && std::ranges::any_of(scopes_, current))
             first = runtime_.now();
-        if (first && (std::ranges::all_of(scopes_, settled) || runtime_.now() >= *first + patience))
+        if (first && (std::ranges::all_of(scopes_, done) || runtime_.now() >= *first + patience))
             co_return;
         if (first)
             co_await progress_.wait_until(runtime_, *first + patience);

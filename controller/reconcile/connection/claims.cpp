@@ -184,10 +184,10 @@ std::optional<ObjectKey> Claims::voucher(const Target& target, omni::Field field
 // Others who are gone for a moment, too short to send anything, do not make it wait from the
 // beginning; another who holds does.
 void Claims::note_doubt(ConnectionState& state, bool doubt,
-                        const std::map<omni::Field, Holder>& holders) const {
+                        const std::map<omni::Field, FieldHolder>& holders) const {
     const auto now = services_.runtime.now();
     const bool other_holds = std::ranges::any_of(holders, [](const auto& entry) {
-        return entry.second.hold == Hold::other && !entry.second.decided_at;
+        return entry.second.by == HeldBy::other && !entry.second.decided_at;
     });
     if (doubt) {
         state.undecided_since = state.undecided_since.value_or(now);
@@ -199,9 +199,9 @@ void Claims::note_doubt(ConnectionState& state, bool doubt,
     }
 }
 
-std::map<omni::Field, Holder> Claims::holders(const api::OmniConnection& object,
-                                              ConnectionState& state, const Target& target) {
-    std::map<omni::Field, Holder> out;
+std::map<omni::Field, FieldHolder> Claims::holders(const api::OmniConnection& object,
+                                                   ConnectionState& state, const Target& target) {
+    std::map<omni::Field, FieldHolder> out;
     if (target.empty())
         return out;
     // Whoever waits does so for a minute at most, however many others come and go meanwhile.
@@ -214,26 +214,26 @@ std::map<omni::Field, Holder> Claims::holders(const api::OmniConnection& object,
     const auto claims = claims_on(target);
     undecided_.erase(self);
     for (const omni::Field field : managed_fields(object)) {
-        Holding holding = holding_of(claims, field, now);
-        Holding without_doubt = holding_without_doubt(claims, field);
+        Ownership ownership = ownership_of(claims, field, now);
+        Ownership without_doubt = ownership_without_doubt(claims, field);
         // It waits for the proofs of others only if it would hold the field without them: not while
         // its own proof is missing, nor behind another holder.
-        doubt |= holding.decided_at && holding.holder != self && without_doubt.holder == self;
-        if (holding.decided_at && now >= waits_until)
-            holding = std::move(without_doubt);
-        else if (holding.decided_at)
-            holding.decided_at = std::min(*holding.decided_at, waits_until);
-        Holder holder;
-        if (holding.holder == self) {
+        doubt |= ownership.decided_at && ownership.holder != self && without_doubt.holder == self;
+        if (ownership.decided_at && now >= waits_until)
+            ownership = std::move(without_doubt);
+        else if (ownership.decided_at)
+            ownership.decided_at = std::min(*ownership.decided_at, waits_until);
+        FieldHolder holder;
+        if (ownership.holder == self) {
             if (const auto before = voucher(target, field, self)) {
-                holder = {.hold = Hold::handover, .other = *before};
+                holder = {.by = HeldBy::handover, .other = *before};
                 wake_(*before);
             }
         } else {
-            holder = {.hold = holding.holder ? Hold::other : Hold::undecided,
-                      .other = holding.holder.value_or(ObjectKey()),
-                      .decided_at = holding.decided_at};
-            if (holding.decided_at)
+            holder = {.by = ownership.holder ? HeldBy::other : HeldBy::undecided,
+                      .other = ownership.holder.value_or(ObjectKey()),
+                      .decided_at = ownership.decided_at};
+            if (ownership.decided_at)
                 undecided_.insert(self);
         }
         out.emplace(field, std::move(holder));

@@ -37,12 +37,12 @@ class Claims {
     void wake_undecided();
 
     // How the object stands to the fields of `target` that it manages.
-    std::map<omni::Field, Holder> holders(const api::OmniConnection& object, ConnectionState& state,
-                                          const Target& target);
+    std::map<omni::Field, FieldHolder> holders(const api::OmniConnection& object,
+                                               ConnectionState& state, const Target& target);
 
   private:
     void note_doubt(ConnectionState& state, bool doubt,
-                    const std::map<omni::Field, Holder>& holders) const;
+                    const std::map<omni::Field, FieldHolder>& holders) const;
     [[nodiscard]] std::optional<Claim> claim_of(const api::OmniConnection& object,
                                                 const ConnectionState& state,
                                                 const Target& target) const;

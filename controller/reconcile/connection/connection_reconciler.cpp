@@ -54,7 +54,7 @@ std::string_view ConnectionReconciler::unsettled_before() const {
     const Leadership& leadership = services_.leadership;
     if (leadership.all_is_recorded())
         return leadership.unsettled;
-    const bool somebody_was = leadership.takeover != kube::Takeover::unknown || had_predecessor();
+    const bool somebody_was = leadership.takeover != kube::Takeover::none || had_predecessor();
     return somebody_was ? Targets::everywhere : std::string_view();
 }
 
@@ -327,9 +327,9 @@ ConnectionReconciler::finish(ObjectKey key, std::shared_ptr<ConnectionState> hel
     next.next_attempt_time = next_attempt_text(state, result);
     if (!result.transient) {
         next.last_handled_reconcile_at = object->reconcile_requested_at;
-        const bool settled =
+        const bool concluded =
             result.readiness == Readiness::ready || result.readiness == Readiness::stalled;
-        if (settled && !state.force_pending)
+        if (concluded && !state.force_pending)
             next.last_handled_force_at = object->force_requested_at;
     }
     kube::set_conditions(next.conditions, conditions_of(result, object->meta.generation),
@@ -340,8 +340,8 @@ ConnectionReconciler::finish(ObjectKey key, std::shared_ptr<ConnectionState> hel
         hooks_.requeue_at(key, *result.requeue_at);
     if (const auto* fields = targets_.find(state.target))
         for (const omni::Field field : managed_fields(*object))
-            if (const auto settled = (*fields)[field].settled_at(now))
-                hooks_.requeue_at(key, *settled); // then the status has less to say
+            if (const auto ends_at = (*fields)[field].doubt_ends_at(now))
+                hooks_.requeue_at(key, *ends_at); // then the status has less to say
     if (co_await write_status(key, state))
         writer_.announce(object->meta, state.announced, result);
 }

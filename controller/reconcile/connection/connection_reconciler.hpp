@@ -51,7 +51,7 @@ class ConnectionReconciler {
 
     // At the end of the process, once all work was cut: writes what the statuses lack, for each
     // PATCH that was cut that nobody knows its outcome. True: all that was sent is recorded.
-    asio::awaitable<bool> record_rest(rt::Duration limit);
+    asio::awaitable<bool> flush_statuses(rt::Duration limit);
 
     // Where something that was sent, for objects that are gone as well, may still be carried out.
     [[nodiscard]] std::string unsettled() const {

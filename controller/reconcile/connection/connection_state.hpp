@@ -5,7 +5,7 @@
 #include "api/omni_connection.hpp"
 #include "reconcile/account/account_client.hpp"
 #include "reconcile/connection/drift.hpp"
-#include "reconcile/connection/plan.hpp"
+#include "reconcile/connection/refusals.hpp"
 #include "reconcile/connection/vouched.hpp"
 #include "reconcile/status/outcome.hpp"
 #include "reconcile/status/status_writer.hpp"

@@ -116,23 +116,23 @@ void Decider::note_forced(const FieldSet& fields) {
 
 void Decider::note_conflicts() {
     std::string conflicting;
-    const Holder* conflict = nullptr;
+    const FieldHolder* conflict = nullptr;
     for (const auto& [field, holder] : seen_.holders) {
         const std::string name(api::name_in_status(field));
-        switch (holder.hold) {
-        case Hold::held:
+        switch (holder.by) {
+        case HeldBy::self:
             break;
-        case Hold::other:
+        case HeldBy::other:
             conflicting += (conflicting.empty() ? "" : ", ") + name;
             conflict = &holder;
             break;
-        case Hold::undecided: {
+        case HeldBy::undecided: {
             Outcome wait = transient("checking whether another OmniConnection manages the " + name);
             wait.requeue_at = holder.decided_at;
             problems_.push_back(std::move(wait));
             break;
         }
-        case Hold::handover:
+        case HeldBy::handover:
             problems_.push_back(transient("waiting for the OmniConnection that managed the " +
                                           name + " to give it up"));
             break;
@@ -162,7 +162,7 @@ std::optional<Action> Decider::check_suspension() {
         return std::nullopt;
     // Nothing is proved while it is suspended, and nothing that was not sent before is sent.
     const bool undecided = std::ranges::any_of(
-        seen_.holders, [](const auto& entry) { return entry.second.hold == Hold::undecided; });
+        seen_.holders, [](const auto& entry) { return entry.second.by == HeldBy::undecided; });
     if (pending().empty() && !undecided)
         return conclude();
     if (!seen_.object->suspend)

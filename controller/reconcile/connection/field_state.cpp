@@ -27,7 +27,7 @@ bool FieldState::in_doubt(const std::string& uid, rt::TimePoint now) const {
                doubts_, [&](const Doubt& doubt) { return doubt.uid == uid && doubt.until > now; });
 }
 
-std::optional<rt::TimePoint> FieldState::settled_at(rt::TimePoint now) const {
+std::optional<rt::TimePoint> FieldState::doubt_ends_at(rt::TimePoint now) const {
     std::optional<rt::TimePoint> last;
     for (const Doubt& doubt : doubts_)
         if (doubt.until > now)

@@ -57,7 +57,7 @@ class FieldState {
     // its status has to tell the next process.
     [[nodiscard]] bool in_doubt(const std::string& uid, rt::TimePoint now) const;
     // When the last value that may arrive no longer may; nullopt: none may.
-    [[nodiscard]] std::optional<rt::TimePoint> settled_at(rt::TimePoint now) const;
+    [[nodiscard]] std::optional<rt::TimePoint> doubt_ends_at(rt::TimePoint now) const;
     // When the object has to send its value again; nullopt: it need not.
     [[nodiscard]] std::optional<rt::TimePoint> confirm_at(const std::string& uid) const;
 
@@ -71,7 +71,7 @@ class FieldState {
 
     // Nothing that was sent may still arrive, whoever sent it.
     [[nodiscard]] bool settled(rt::TimePoint now) const {
-        return !sending_ && !confirming_ && !settled_at(now) && !suspected(now);
+        return !sending_ && !confirming_ && !doubt_ends_at(now) && !suspected(now);
     }
 
     // Nothing is known that a later reader would miss.

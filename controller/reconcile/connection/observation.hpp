@@ -42,15 +42,15 @@ struct Reading {
 };
 
 // How an object stands to a field that it manages.
-enum class Hold {
-    held,
+enum class HeldBy {
+    self,
     other,     // another object holds it
     undecided, // who holds it is not known yet
     handover,  // it holds it once the one before no longer vouches for it
 };
 
-struct Holder {
-    Hold hold = Hold::held;
+struct FieldHolder {
+    HeldBy by = HeldBy::self;
     ObjectKey other;                              // who holds it
     std::optional<rt::TimePoint> decided_at = {}; // it may turn out to be another's until then
 };
@@ -78,9 +78,9 @@ struct Observation {
     std::optional<Reading> reading;
 
     // --- once it is known where: its fields there
-    std::map<omni::Field, Holder> holders; // of those that it manages
-    bool under_way = false;                // a PATCH to the connection, by whomever
-    rt::TimePoint pace{};                  // when the connection may be pushed to again
+    std::map<omni::Field, FieldHolder> holders; // of those that it manages
+    bool under_way = false;                     // a PATCH to the connection, by whomever
+    rt::TimePoint pace{};                       // when the connection may be pushed to again
 
     // --- the process
     std::string operator_namespace;
@@ -89,7 +89,7 @@ struct Observation {
     [[nodiscard]] FieldSet held() const {
         FieldSet out;
         for (const auto& [field, holder] : holders)
-            if (holder.hold == Hold::held)
+            if (holder.by == HeldBy::self)
                 out.insert(field);
         return out;
     }

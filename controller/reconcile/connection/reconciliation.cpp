@@ -102,7 +102,7 @@ std::optional<Outcome> Reconciliation::look() {
     Place place = locate(seen_, state_);
     if (place.list)
         request_list(*place.list);
-    settle_claims(place.target);
+    apply_claims(place.target);
     if (seen_.object->meta.deleting)
         return outcome(reason::progressing,
                        "the object is being deleted; nothing is sent for it any more");
@@ -121,7 +121,7 @@ std::optional<Outcome> Reconciliation::look() {
 }
 
 // What it applied where it has no claim (any more) is void.
-void Reconciliation::settle_claims(const Target& named) {
+void Reconciliation::apply_claims(const Target& named) {
     if (!named.empty() && named != state_.target) {
         if (!state_.target.empty())
             fields().release_all_but({}, state_.uid);
@@ -239,23 +239,23 @@ omni::Update Reconciliation::make_update(const FieldSet& sent) const {
 // An outcome: it could not be sent now.
 asio::awaitable<std::optional<Outcome>> Reconciliation::send(Decision decision) {
     const Send what = std::get<Send>(decision.action);
-    Parcel parcel{.key = key_,
-                  .meta = seen_.object->meta,
-                  .instance = seen_.instance->meta.key,
-                  .target = state_.target,
-                  .send = what,
-                  .digest = combined_digest(decision.digests, what.fields),
-                  .client = seen_.view->client};
-    if (auto wait = owner_.sender_->admit(parcel, now())) {
-        waits_at_ = std::move(parcel.waits_at);
+    PendingPush push{.key = key_,
+                     .meta = seen_.object->meta,
+                     .instance = seen_.instance->meta.key,
+                     .target = state_.target,
+                     .send = what,
+                     .digest = combined_digest(decision.digests, what.fields),
+                     .client = seen_.view->client};
+    if (auto wait = owner_.sender_->admit(push, now())) {
+        waits_at_ = std::move(push.waits_at);
         if (!decision.problem || decision.problem->readiness <= wait->readiness)
             co_return wait;
         decision.problem->requeue_at = wait->requeue_at;
         co_return decision.problem;
     }
     state_.retry.attempted = true;
-    owner_.targets_.enter(parcel.target);
-    const UnderWay under_way(owner_.targets_, parcel.target, owner_.hooks_.requeue);
+    owner_.targets_.enter(push.target);
+    const UnderWay under_way(owner_.targets_, push.target, owner_.hooks_.requeue);
     for (const Field field : what.fields)
         fields()[field].begin_sending(state_.uid, decision.digests.at(field));
     if (mutated("applied-before-push")) {
@@ -264,8 +264,8 @@ asio::awaitable<std::optional<Outcome>> Reconciliation::send(Decision decision) 
         for (const Field field : what.fields)
             fields()[field].begin_sending(state_.uid, decision.digests.at(field));
     }
-    owner_.targets_.pace.pushed(parcel.target, now());
-    auto answer = co_await deliver(parcel, make_update(what.fields));
+    owner_.targets_.pace.pushed(push.target, now());
+    auto answer = co_await deliver(push, make_update(what.fields));
     if (reading_ && what.fields.contains(Field::credential)) {
         reading_->spent = true;
         values_.clear();
@@ -276,21 +276,21 @@ asio::awaitable<std::optional<Outcome>> Reconciliation::send(Decision decision) 
         failure = answer.error();
     if (failure && failure->http_status == 0 && mutated("unknown-counts-as-applied"))
         failure.reset();
-    parcel.request->over(failure);
+    push.request->over(failure);
     for (const Field field : what.fields)
-        services_.metrics.push(parcel.instance.str(), omni::name(field),
+        services_.metrics.push(push.instance.str(), omni::name(field),
                                failure ? meaning_of(*failure).result : "success");
     if (failure) {
         note_failed(decision, what.fields, *failure);
     } else {
         note_accepted(decision, what.fields);
-        owner_.instances_.omni_answers(*parcel.client->account);
+        owner_.instances_.omni_answers(*push.client->account);
     }
     co_return std::nullopt;
 }
 
 // Runs the PATCH beside a clock: after a second without an answer the status says so.
-asio::awaitable<Result<void>> Reconciliation::deliver(Parcel& parcel, omni::Update update) {
+asio::awaitable<Result<void>> Reconciliation::deliver(PendingPush& push, omni::Update update) {
     struct Shared {
         explicit Shared(rt::Runtime& runtime) : done(runtime) {}
 
@@ -305,11 +305,11 @@ asio::awaitable<Result<void>> Reconciliation::deliver(Parcel& parcel, omni::Upda
         out->result = co_await sender.deliver(std::move(with), std::move(id), std::move(what));
         out->done.notify();
     };
-    owner_.tasks_.spawn(run_patch(shared, *owner_.sender_, parcel.client,
-                                  parcel.target.connection_id, std::move(update)));
+    owner_.tasks_.spawn(run_patch(shared, *owner_.sender_, push.client, push.target.connection_id,
+                                  std::move(update)));
     co_await shared->done.wait_until(services_.runtime, now() + silent_for);
     if (!shared->result) {
-        for (const Field field : parcel.send.fields)
+        for (const Field field : push.send.fields)
             fields()[field].note_silence();
         co_await report_silence();
     }

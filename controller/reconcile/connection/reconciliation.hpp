@@ -22,7 +22,7 @@ class Reconciliation {
   private:
     // --- look
     std::optional<Outcome> look();
-    void settle_claims(const Target& named);
+    void apply_claims(const Target& named);
     [[nodiscard]] TargetState& fields() const;
     [[nodiscard]] rt::TimePoint now() const;
 
@@ -33,7 +33,7 @@ class Reconciliation {
     std::optional<Outcome> prepare_credential();
     asio::awaitable<std::optional<Outcome>> send(Decision decision);
     omni::Update make_update(const FieldSet& sent) const;
-    asio::awaitable<Result<void>> deliver(Parcel& parcel, omni::Update update);
+    asio::awaitable<Result<void>> deliver(PendingPush& push, omni::Update update);
     asio::awaitable<void> report_silence();
 
     // --- what came of it (reconciliation_answer.cpp)

@@ -43,17 +43,16 @@ Outcome queued(work::RequestScheduler& scheduler, const std::string& key, rt::Ti
 
 } // namespace
 
-std::optional<Outcome> OmniSender::admit(Parcel& parcel, rt::TimePoint now) {
-    if (parcel.client->host != parcel.target.host) // nothing may go where it was not meant to
+std::optional<Outcome> OmniSender::admit(PendingPush& push, rt::TimePoint now) {
+    if (push.client->host != push.target.host) // nothing may go where it was not meant to
         throw std::logic_error("the client is not the target's");
-    const auto& account = parcel.client->account;
-    const auto grant = account->scheduler.acquire({.key = parcel.key.str(),
-                                                   .flow = parcel.key.ns,
-                                                   .request_class = parcel.send.request_class},
-                                                  [this, key = parcel.key] { wake_(key); });
+    const auto& account = push.client->account;
+    const auto grant = account->scheduler.acquire(
+        {.key = push.key.str(), .flow = push.key.ns, .request_class = push.send.request_class},
+        [this, key = push.key] { wake_(key); });
     if (!grant) {
-        parcel.waits_at = account;
-        return queued(account->scheduler, parcel.key.str(), now);
+        push.waits_at = account;
+        return queued(account->scheduler, push.key.str(), now);
     }
     if (!services_.leadership.may_send() && !mutated("lease-unchecked")) {
         account->scheduler.give_back(*grant);
@@ -61,7 +60,7 @@ std::optional<Outcome> OmniSender::admit(Parcel& parcel, rt::TimePoint now) {
         waiting.requeue_at = now + lease_patience;
         return waiting;
     }
-    parcel.request = std::make_unique<GrantedRequest>(services_, account, *grant, parcel.instance);
+    push.request = std::make_unique<GrantedRequest>(services_, account, *grant, push.instance);
     return std::nullopt;
 }
 
@@ -70,14 +69,14 @@ asio::awaitable<Result<void>> OmniSender::deliver(std::shared_ptr<AccountClient>
     co_return co_await client->omni.update_connection(std::move(connection_id), std::move(update));
 }
 
-std::optional<Outcome> DryRunSender::admit(Parcel& parcel, rt::TimePoint /*now*/) {
-    const std::string push = describe_push(parcel.send.fields, parcel.target);
-    auto& reported = reported_[parcel.key];
-    if (std::exchange(reported, parcel.digest) != parcel.digest) {
-        log::info("dry run", {{"object", parcel.key.str()}, {"message", push}});
-        writer_.record(parcel.meta, kube::EventType::normal, reason::dry_run, "DryRun", push);
+std::optional<Outcome> DryRunSender::admit(PendingPush& push, rt::TimePoint /*now*/) {
+    const std::string what = describe_push(push.send.fields, push.target);
+    auto& reported = reported_[push.key];
+    if (std::exchange(reported, push.digest) != push.digest) {
+        log::info("dry run", {{"object", push.key.str()}, {"message", what}});
+        writer_.record(push.meta, kube::EventType::normal, reason::dry_run, "DryRun", what);
     }
-    return outcome(reason::dry_run, push);
+    return outcome(reason::dry_run, what);
 }
 
 asio::awaitable<Result<void>> DryRunSender::deliver(std::shared_ptr<AccountClient> /*client*/,

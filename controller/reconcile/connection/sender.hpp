@@ -13,7 +13,7 @@
 namespace oco::reconcile {
 
 // One PATCH that is to be sent.
-struct Parcel {
+struct PendingPush {
     ObjectKey key; // of the OmniConnection
     kube::ObjectMeta meta;
     ObjectKey instance;
@@ -34,7 +34,7 @@ class Sender {
 
     // Nullopt: it may be sent at once, and deliver() follows. Otherwise what there is to say; the
     // key comes again.
-    virtual std::optional<Outcome> admit(Parcel& parcel, rt::TimePoint now) = 0;
+    virtual std::optional<Outcome> admit(PendingPush& push, rt::TimePoint now) = 0;
     virtual asio::awaitable<Result<void>> deliver(std::shared_ptr<AccountClient> client,
                                                   std::string connection_id,
                                                   omni::Update update) = 0;
@@ -47,7 +47,7 @@ class OmniSender final : public Sender {
 
     OmniSender(Services& services, Wake wake) : services_(services), wake_(std::move(wake)) {}
 
-    std::optional<Outcome> admit(Parcel& parcel, rt::TimePoint now) override;
+    std::optional<Outcome> admit(PendingPush& push, rt::TimePoint now) override;
     asio::awaitable<Result<void>> deliver(std::shared_ptr<AccountClient> client,
                                           std::string connection_id, omni::Update update) override;
 
@@ -63,7 +63,7 @@ class DryRunSender final : public Sender {
   public:
     explicit DryRunSender(StatusWriter& writer) : writer_(writer) {}
 
-    std::optional<Outcome> admit(Parcel& parcel, rt::TimePoint now) override;
+    std::optional<Outcome> admit(PendingPush& push, rt::TimePoint now) override;
     asio::awaitable<Result<void>> deliver(std::shared_ptr<AccountClient> client,
                                           std::string connection_id, omni::Update update) override;
 

@@ -38,7 +38,7 @@ TEST_CASE("whether the Lease may be taken") {
     LeaseRecord unsettled = held_by("", "5", 1s);
     unsettled.unsettled = "a b";
     const Row rows[] = {
-        {"there never was one", {{0s, none}}, Takeover::unknown},
+        {"there never was one", {{0s, none}}, Takeover::none},
         {"released", {{0s, held_by("", "5", 1s)}}, Takeover::clean},
         {"released, and not all is settled", {{0s, unsettled}}, Takeover::unsettled},
         {"released while we looked",
@@ -67,7 +67,7 @@ TEST_CASE("whether the Lease may be taken") {
         {"deleted, and its holder's term is over",
          {{0s, held_by("a", "5")}, {5s, none}, {21s, none}},
          Takeover::unclean},
-        {"deleted after it was released", {{0s, held_by("", "5")}, {5s, none}}, Takeover::unknown},
+        {"deleted after it was released", {{0s, held_by("", "5")}, {5s, none}}, Takeover::none},
     };
     for (const auto& row : rows) {
         CAPTURE(row.name);

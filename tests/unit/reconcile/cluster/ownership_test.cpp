@@ -58,8 +58,8 @@ const Claim* holder_once_decided(const std::vector<Claim>& claims, Field field) 
 }
 
 // The same rule said in another way: a doubt counts if its end could give the field to another.
-Holding naive_holding_of(const std::vector<Claim>& claims, Field field, rt::TimePoint now) {
-    Holding out;
+Ownership naive_ownership_of(const std::vector<Claim>& claims, Field field, rt::TimePoint now) {
+    Ownership out;
     for (std::size_t i = 0; i < claims.size(); ++i) {
         if (claims[i].proof != Proof::pending || claims[i].pending_until <= now ||
             !claims[i].fields.contains(field))
@@ -90,11 +90,11 @@ Holding naive_holding_of(const std::vector<Claim>& claims, Field field, rt::Time
     return out;
 }
 
-std::string say(const Holding& holding, rt::TimePoint now) {
-    std::string text = holding.holder ? holding.holder->name : "nobody";
-    if (holding.decided_at)
+std::string say(const Ownership& ownership, rt::TimePoint now) {
+    std::string text = ownership.holder ? ownership.holder->name : "nobody";
+    if (ownership.decided_at)
         text += " for " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(
-                                             *holding.decided_at - now)
+                                             *ownership.decided_at - now)
                                              .count());
     return text;
 }
@@ -199,9 +199,11 @@ TEST_CASE("who holds the credential") {
         claims.reserve(row.claims.size());
         for (const ClaimRow& claim : row.claims)
             claims.push_back(claim_from(claim, test::start));
-        CHECK(say(holding_of(claims, Field::credential, test::start), test::start) == row.expected);
+        CHECK(say(ownership_of(claims, Field::credential, test::start), test::start) ==
+              row.expected);
         std::ranges::reverse(claims);
-        CHECK(say(holding_of(claims, Field::credential, test::start), test::start) == row.expected);
+        CHECK(say(ownership_of(claims, Field::credential, test::start), test::start) ==
+              row.expected);
     }
 }
 
@@ -210,9 +212,9 @@ TEST_CASE("each field has its own holder") {
         claim_from({"role", 1, Proof::proved, false, 0s, {Field::base_role}}, test::start),
         claim_from({"both", 2, Proof::proved, false, 0s, {Field::base_role, Field::credential}},
                    test::start)};
-    CHECK(say(holding_of(claims, Field::base_role, test::start), test::start) == "role");
-    CHECK(say(holding_of(claims, Field::credential, test::start), test::start) == "both");
-    CHECK(say(holding_of(claims, Field::environment_user_attribute, test::start), test::start) ==
+    CHECK(say(ownership_of(claims, Field::base_role, test::start), test::start) == "role");
+    CHECK(say(ownership_of(claims, Field::credential, test::start), test::start) == "both");
+    CHECK(say(ownership_of(claims, Field::environment_user_attribute, test::start), test::start) ==
           "nobody");
 }
 
@@ -224,8 +226,9 @@ TEST_CASE("what was sent of one field makes no holder of another") {
         claim_from({"o", 1, Proof::pending, false, 30s, {Field::base_role, Field::credential}},
                    test::start),
         younger};
-    CHECK(say(holding_of(claims, Field::base_role, test::start), test::start) == "y for 30");
-    CHECK(say(holding_of(claims, Field::credential, test::start), test::start) == "nobody for 30");
+    CHECK(say(ownership_of(claims, Field::base_role, test::start), test::start) == "y for 30");
+    CHECK(say(ownership_of(claims, Field::credential, test::start), test::start) ==
+          "nobody for 30");
 }
 
 TEST_CASE("nobody waits longer than a minute") {
@@ -234,7 +237,7 @@ TEST_CASE("nobody waits longer than a minute") {
         claim_from({"o", 1, Proof::pending, false, longest_doubt}, test::start),
         claim_from({"y", 2, Proof::proved}, test::start)};
     const auto at = [&](rt::Duration after) {
-        return say(holding_of(claims, Field::credential, test::start + after), test::start);
+        return say(ownership_of(claims, Field::credential, test::start + after), test::start);
     };
     CHECK(at(0s) == "nobody for 60");
     CHECK(at(1min - 1ns) == "nobody for 60");
@@ -271,12 +274,12 @@ TEST_CASE("random claims: the holder is the same by another statement of the rul
             claims.push_back(std::move(claim));
         }
         for (const Field field : {Field::credential, Field::base_role}) {
-            const Holding holding = holding_of(claims, field, test::start);
-            const Holding expected = naive_holding_of(claims, field, test::start);
-            CHECK(holding.holder == expected.holder);
-            CHECK(holding.decided_at == expected.decided_at);
-            held += holding.holder ? 1 : 0;
-            undecided += holding.decided_at ? 1 : 0;
+            const Ownership ownership = ownership_of(claims, field, test::start);
+            const Ownership expected = naive_ownership_of(claims, field, test::start);
+            CHECK(ownership.holder == expected.holder);
+            CHECK(ownership.decided_at == expected.decided_at);
+            held += ownership.holder ? 1 : 0;
+            undecided += ownership.decided_at ? 1 : 0;
         }
     }
     CHECK(held > 1000);

@@ -58,9 +58,9 @@ inline void refuse(Scene& s, const FieldSet& together) {
     s.state.refusal_message = "Omni said no";
 }
 
-inline void hold(Scene& s, Field field, Hold how, const ObjectKey& other = {},
+inline void hold(Scene& s, Field field, HeldBy how, const ObjectKey& other = {},
                  std::optional<rt::TimePoint> decided_at = {}) {
-    s.rest.holders[field] = {.hold = how, .other = other, .decided_at = decided_at};
+    s.rest.holders[field] = {.by = how, .other = other, .decided_at = decided_at};
 }
 
 inline void read_failed(Scene& s, ErrorClass kind) {

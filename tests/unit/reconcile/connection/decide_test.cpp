@@ -53,7 +53,7 @@ TEST_CASE("decide: suspended") {
         {"a conflict, too",
          [](Scene& s) {
              s.object.suspend = true;
-             hold(s, Field::base_role, Hold::other, {.ns = "team", .name = "rival"});
+             hold(s, Field::base_role, HeldBy::other, {.ns = "team", .name = "rival"});
          },
          "ConnectionConflict stalled"},
         {"no list is read for drift",
@@ -71,51 +71,51 @@ TEST_CASE("decide: who holds the fields") {
     const ObjectKey far{.ns = "secretive", .name = "rival"};
     const DecideRow rows[] = {
         {"another of the namespace is named",
-         [&](Scene& s) { hold(s, Field::base_role, Hold::other, near); },
+         [&](Scene& s) { hold(s, Field::base_role, HeldBy::other, near); },
          "ConnectionConflict stalled", "OmniConnection rival manages this connection's baseRole"},
         {"another of another namespace is not",
-         [&](Scene& s) { hold(s, Field::base_role, Hold::other, far); },
+         [&](Scene& s) { hold(s, Field::base_role, HeldBy::other, far); },
          "ConnectionConflict stalled", "another namespace's"},
         {"it may turn out otherwise",
-         [&](Scene& s) { hold(s, Field::base_role, Hold::other, near, s.now + 30s); },
+         [&](Scene& s) { hold(s, Field::base_role, HeldBy::other, near, s.now + 30s); },
          "ConnectionConflict stalled again+30"},
         {"not known yet",
-         [](Scene& s) { hold(s, Field::base_role, Hold::undecided, {}, s.now + 30s); },
+         [](Scene& s) { hold(s, Field::base_role, HeldBy::undecided, {}, s.now + 30s); },
          "Progressing progressing soon again+30"},
         {"handed over",
          [&](Scene& s) {
-             hold(s, Field::base_role, Hold::handover, near);
+             hold(s, Field::base_role, HeldBy::handover, near);
              s.fields[Field::base_role].release("u");
          },
          "Progressing progressing soon"},
         {"the other fields go",
          [&](Scene& s) {
              s.change_all();
-             hold(s, Field::credential, Hold::other, near);
+             hold(s, Field::credential, HeldBy::other, near);
          },
          "send base_role as settings"},
         {"the other fields go while one is not decided",
          [](Scene& s) {
              s.change_all();
-             hold(s, Field::base_role, Hold::undecided, {}, s.now + 30s);
+             hold(s, Field::base_role, HeldBy::undecided, {}, s.now + 30s);
          },
          "send credential as rotation"},
         {"the other fields go while one is handed over",
          [&](Scene& s) {
              s.change_all();
-             hold(s, Field::base_role, Hold::handover, near);
+             hold(s, Field::base_role, HeldBy::handover, near);
          },
          "send credential as rotation"},
         {"of none that it may send anything is sent",
          [&](Scene& s) {
              s.change_all();
-             hold(s, Field::credential, Hold::other, near);
-             hold(s, Field::base_role, Hold::undecided, {}, s.now + 30s);
+             hold(s, Field::credential, HeldBy::other, near);
+             hold(s, Field::base_role, HeldBy::undecided, {}, s.now + 30s);
          },
          "ConnectionConflict stalled again+30"},
         {"a setting of another's is no drift of ours",
          [&](Scene& s) {
-             hold(s, Field::base_role, Hold::other, near);
+             hold(s, Field::base_role, HeldBy::other, near);
              s.object.drift_check_interval = 1h;
              s.directory.by_id["c1"].base_role = "QUERIER";
          },
@@ -124,7 +124,7 @@ TEST_CASE("decide: who holds the fields") {
     check_rows(rows);
 
     Scene scene;
-    hold(scene, Field::credential, Hold::other, far);
+    hold(scene, Field::credential, HeldBy::other, far);
     const std::string message = test::message_of(scene.decide());
     CHECK(message.find("secretive") == std::string::npos);
     CHECK(message.find("rival") == std::string::npos);
@@ -322,7 +322,7 @@ TEST_CASE("decide: of several problems the one that you must change is reported"
     CHECK(test::say(scene.decide(), scene.now) == "Rejected stalled");
     Scene waiting;
     read_failed(waiting, ErrorClass::not_found);
-    hold(waiting, Field::base_role, Hold::undecided, {}, waiting.now + 30s);
+    hold(waiting, Field::base_role, HeldBy::undecided, {}, waiting.now + 30s);
     CHECK(test::say(waiting.decide(), waiting.now) == "SecretNotFound failing again+30");
 }
 
@@ -368,9 +368,9 @@ const std::vector<std::function<void(Scene&)>>& twists() {
         [](Scene& s) { s.fields[Field::credential].release("u"); },
         [](Scene& s) { s.fields[Field::base_role].release("u"); },
         [](Scene& s) { s.fields[Field::base_role].suspect_until(s.now + 60s); },
-        [](Scene& s) { hold(s, Field::credential, Hold::undecided); },
-        [](Scene& s) { hold(s, Field::base_role, Hold::other, {.ns = "x", .name = "y"}); },
-        [](Scene& s) { hold(s, Field::credential, Hold::handover); },
+        [](Scene& s) { hold(s, Field::credential, HeldBy::undecided); },
+        [](Scene& s) { hold(s, Field::base_role, HeldBy::other, {.ns = "x", .name = "y"}); },
+        [](Scene& s) { hold(s, Field::credential, HeldBy::handover); },
         [](Scene& s) { s.rest.under_way = true; },
         [](Scene& s) { s.rest.pace = s.now + 1s; },
         [](Scene& s) { s.rest.breaker_open = true; },
@@ -409,7 +409,7 @@ const std::vector<std::function<void(Scene&)>>& twists() {
 bool is_held(const Scene& s, Field field) {
     const auto known = s.rest.holders.find(field);
     return managed_fields(s.object).contains(field) &&
-           (known == s.rest.holders.end() || known->second.hold == Hold::held);
+           (known == s.rest.holders.end() || known->second.by == HeldBy::self);
 }
 
 void check_send(const Scene& s, const Decision& decision, const FieldSet& fields) {

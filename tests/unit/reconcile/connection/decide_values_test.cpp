@@ -91,7 +91,7 @@ TEST_CASE("decide: what is read, and when") {
         {"a credential that another object holds is not read",
          [](Scene& s) {
              s.secret_at("6");
-             hold(s, Field::credential, Hold::other, {.ns = "team", .name = "rival"});
+             hold(s, Field::credential, HeldBy::other, {.ns = "team", .name = "rival"});
          },
          "ConnectionConflict stalled"},
         {"a credential that nobody asks for is not read",

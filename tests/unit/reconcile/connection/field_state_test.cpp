@@ -47,7 +47,7 @@ std::string look_at(const FieldState& field, const std::string& uid, rt::TimePoi
         text += " sending";
     if (field.in_doubt(uid, now))
         text += " doubt";
-    if (const auto settled = field.settled_at(now))
+    if (const auto settled = field.doubt_ends_at(now))
         text += " settles" + seconds_from(now, *settled);
     if (const auto again = field.confirm_at(uid))
         text += " again" + seconds_from(now, *again);
@@ -614,7 +614,7 @@ class FieldStory {
         }
         for (const auto& late : omni_.late)
             if (late.value != "before")
-                CHECK(field_.settled_at(now_).value_or(now_) >= late.lands);
+                CHECK(field_.doubt_ends_at(now_).value_or(now_) >= late.lands);
     }
 
     // Once all goes well, one object that sends what the field lacks comes to hold it.

@@ -1,5 +1,4 @@
-// What is to be sent to Omni: pure decisions over the spec, what Omni is known to hold, and what it
-// has refused.
+// What Omni refused, and what is sent all the same: pure decisions over the values that are pending.
 #pragma once
 
 #include "reconcile/connection/digests.hpp"

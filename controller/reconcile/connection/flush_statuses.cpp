@@ -32,7 +32,7 @@ void ConnectionReconciler::note_cut(const api::OmniConnection& object, Connectio
         services_.runtime.wall_now());
 }
 
-asio::awaitable<bool> ConnectionReconciler::record_rest(rt::Duration limit) {
+asio::awaitable<bool> ConnectionReconciler::flush_statuses(rt::Duration limit) {
     const auto now = services_.runtime.now();
     std::vector<ObjectKey> later;
     std::vector<ObjectKey> first; // taken from the end: what is in doubt goes first

@@ -1,5 +1,5 @@
 // What is sent, after what was refused and what is known to be in Omni.
-#include "reconcile/connection/plan.hpp"
+#include "reconcile/connection/refusals.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "reconcile/connection/plan.hpp"
+#include "reconcile/connection/refusals.hpp"
 
 #include "base/digest.hpp"
 
