@@ -30,7 +30,7 @@ asio::awaitable<Result<SecretRead>> read_secret(Client& client, ObjectKey key,
         if (!bytes)
             co_return make_error(ErrorClass::unavailable, "the API server's answer for Secret " +
                                                               key.str() + " is not base64");
-        out.values.emplace(std::move(name), std::move(*bytes));
+        out.values.emplace(std::move(name), std::make_shared<const SecretBytes>(std::move(*bytes)));
     }
     co_return out;
 }

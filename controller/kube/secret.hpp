@@ -5,6 +5,7 @@
 #include "kube/object.hpp"
 
 #include <map>
+#include <memory>
 #include <string_view>
 
 namespace oco::kube {
@@ -21,8 +22,9 @@ struct SecretMeta {
 struct SecretRead {
     ObjectMeta meta;
     std::string type;
-    std::string rotation_id;                   // omniconnection.io/rotation-id, as a bounded_token
-    std::map<std::string, SecretBytes> values; // keys that were asked for and are there
+    std::string rotation_id; // omniconnection.io/rotation-id, as a bounded_token
+    // Of keys that were asked for and are there; for all who share the read.
+    std::map<std::string, std::shared_ptr<const SecretBytes>> values;
 };
 
 // Whether it is the cluster's own: a service account's or bootstrap token, a Helm release. To send

@@ -83,6 +83,7 @@ class Controller {
     ops::Metrics& metrics_;
     Caches caches_;
     rt::TaskGroup tasks_;
+    kube::SecretReader secret_reader_;
     std::unique_ptr<InstanceReconciler> instances_;
     std::unique_ptr<ConnectionReconciler> connections_;
     std::unique_ptr<work::Queue<ObjectKey>> instance_queue_;

@@ -35,8 +35,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_client(Insta
         co_return outcome(reason::host_not_allowed, url.error().message);
 
     const ObjectKey token_key{.ns = ns, .name = instance->api_token.name};
-    auto read =
-        co_await kube::read_secret(services_.kube, token_key, {instance->api_token.key}, "");
+    auto read = co_await services_.secrets.read(token_key, {instance->api_token.key}, "");
     if (!read)
         co_return secret_outcome(read.error(), token_key);
     const std::string& operator_ns = services_.settings.operator_namespace;
@@ -45,7 +44,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_client(Insta
     const auto value = read->values.find(instance->api_token.key);
     if (value == read->values.end())
         co_return missing_key_outcome(token_key, instance->api_token.key);
-    const SecretBytes token{trim(value->second.expose())};
+    const SecretBytes token{trim(value->second->expose())};
     if (!kube::is_bearer_token(token.expose()))
         co_return outcome(reason::invalid_credential, "Secret " + token_key.str() + ", key \"" +
                                                           instance->api_token.key +
@@ -54,8 +53,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_client(Insta
     std::string ca_pem;
     if (instance->ca_bundle) {
         const ObjectKey ca_key{.ns = ns, .name = instance->ca_bundle->name};
-        auto ca =
-            co_await kube::read_secret(services_.kube, ca_key, {instance->ca_bundle->key}, "");
+        auto ca = co_await services_.secrets.read(ca_key, {instance->ca_bundle->key}, "");
         if (!ca)
             co_return secret_outcome(ca.error(), ca_key);
         if (auto refused = refuse_secret(ca_key, ca->type, operator_ns, "CA's certificate"))
@@ -63,7 +61,7 @@ asio::awaitable<std::optional<Outcome>> InstanceReconciler::prepare_client(Insta
         const auto pem = ca->values.find(instance->ca_bundle->key);
         if (pem == ca->values.end())
             co_return missing_key_outcome(ca_key, instance->ca_bundle->key);
-        ca_pem = pem->second.expose();
+        ca_pem = pem->second->expose();
     }
 
     const std::string identity =
@@ -112,10 +110,9 @@ Result<std::shared_ptr<net::TlsContext>> InstanceReconciler::trust(const std::st
     auto& shared = trusted_[fingerprint(ca_pem)];
     if (auto known = shared.lock())
         return known;
-    auto made =
-        net::make_tls_context({.extra_ca_pem = ca_pem,
-                                .ca_setting = "spec.caBundleSecretRef",
-                                .host_setting = "spec.baseURL"});
+    auto made = net::make_tls_context({.extra_ca_pem = ca_pem,
+                                       .ca_setting = "spec.caBundleSecretRef",
+                                       .host_setting = "spec.baseURL"});
     if (made)
         shared = *made;
     return made;

@@ -85,13 +85,13 @@ boost::asio::awaitable<Result<DigestKey>> obtain_digest_key(rt::Runtime& runtime
     if (!read)
         co_return co_await failure(client, key, "read", read.error());
     const auto value = read->values.find("key");
-    if (value == read->values.end() || value->second.size() != key_size)
+    if (value == read->values.end() || value->second->size() != key_size)
         co_return make_error(
             ErrorClass::invalid,
             "Secret " + key.str() +
                 " must hold 32 random bytes under \"key\"; delete it, and a new one "
                 "is created (every credential is then sent once)");
-    DigestKey found = with_id(std::move(value->second));
+    DigestKey found = with_id(value->second->clone());
     found.created = created;
     co_return found;
 }

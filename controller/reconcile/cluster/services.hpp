@@ -4,6 +4,7 @@
 #include "base/mutation.hpp"
 #include "kube/events.hpp"
 #include "kube/lease.hpp"
+#include "kube/secret_reader.hpp"
 #include "omni/client.hpp"
 #include "ops/metrics.hpp"
 #include "reconcile/cluster/allowed_hosts.hpp"
@@ -52,6 +53,7 @@ struct Leadership {
 struct Services {
     rt::Runtime& runtime;
     kube::Client& kube;
+    kube::SecretReader& secrets;
     kube::EventRecorder& events;
     ops::Metrics& metrics;
     const Settings& settings;

@@ -115,7 +115,7 @@ std::optional<Outcome> Reconciliation::look() {
     if (reading_ && !reading_->spent && reading_->has_value && seen_.object->credential)
         reading_->digest =
             credential_digest(services_.digest_key, state_.uid, state_.target,
-                              seen_.object->credential->kind, values_.at(reading_->secret_key));
+                              seen_.object->credential->kind, *values_.at(reading_->secret_key));
     seen_.reading = reading_;
     return std::nullopt;
 }
@@ -160,8 +160,8 @@ asio::awaitable<void> Reconciliation::read_secret(ReadSecret what) {
     credential_.reset();
     values_.clear();
     const bool known = owner_.caches_.secrets.get(what.secret) != nullptr;
-    auto read = co_await kube::read_secret(services_.kube, what.secret, std::move(wanted),
-                                           what.not_older_than);
+    auto read =
+        co_await services_.secrets.read(what.secret, std::move(wanted), what.not_older_than);
     const auto watched = owner_.caches_.secrets.get(what.secret);
     Reading reading{.secret = what.secret,
                     .secret_key = what.key,
@@ -194,9 +194,9 @@ asio::awaitable<void> Reconciliation::read_secret(ReadSecret what) {
 // An outcome: it takes a while, and the key comes again.
 std::optional<Outcome> Reconciliation::prepare_credential() {
     const auto kind = seen_.object->credential->kind;
-    const SecretBytes& raw = values_.at(reading_->secret_key);
+    const SecretBytes& raw = *values_.at(reading_->secret_key);
     const SecretBytes* phrase =
-        reading_->has_passphrase ? &values_.at(reading_->passphrase_key) : nullptr;
+        reading_->has_passphrase ? values_.at(reading_->passphrase_key).get() : nullptr;
     const bool slow = kind == omni::CredentialKind::snowflake_private_key && phrase != nullptr &&
                       omni::needs_key_derivation(raw);
     std::optional<Result<omni::PreparedCredential>> prepared;

@@ -53,7 +53,7 @@ class Reconciliation {
 
     Observation seen_; // by the last look
     std::optional<Reading> reading_;
-    std::map<std::string, SecretBytes> values_; // that were read
+    std::map<std::string, std::shared_ptr<const SecretBytes>> values_; // that were read
     std::optional<omni::PreparedCredential> credential_;
     std::shared_ptr<Account> waits_at_;
 };
