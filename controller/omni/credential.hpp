@@ -39,14 +39,19 @@ Result<PreparedCredential> prepare_service_account(const SecretBytes& raw);
 
 // An RSA private key of 2048 to 16384 bits in PEM (PKCS#1, PKCS#8, or either encrypted) becomes
 // unencrypted PKCS#8 in PEM. `passphrase` may be null; it is ignored when the key is not encrypted.
-// Takes up to seconds of processor time when `needs_key_derivation(pem)`, else about a millisecond
-// (4096 bits). Not checked: that the key's factors are prime (that alone takes seconds).
+// Takes as much processor time as `derivation_cost(pem)` says, else about a millisecond (4096
+// bits). Not checked: that the key's factors are prime (that alone takes seconds).
 Result<PreparedCredential> prepare_private_key(const SecretBytes& pem,
                                                const SecretBytes* passphrase);
 
-// Whether `prepare_private_key` would derive a key from a passphrase: not on the event loop, then.
-// Cheap; false for what is no usable key.
-bool needs_key_derivation(const SecretBytes& pem);
+// What `prepare_private_key` would have to derive from a passphrase: if anything, then not on the
+// event loop. Cheap to tell; `none` for what is no usable key.
+enum class DerivationCost {
+    none,
+    low,  // at most about 0.2 s
+    high, // seconds
+};
+DerivationCost derivation_cost(const SecretBytes& pem);
 
 // Whether a credential of this kind may go to a connection of this dialect (as Omni names it).
 // BigQuery takes a service account only, a service account goes nowhere else (another warehouse

@@ -27,6 +27,10 @@ constexpr const char* too_much_memory =
     "is encrypted with scrypt parameters that take more than 32 MiB; encrypt it again with smaller "
     "ones (openssl pkcs8 -topk8 -scrypt)";
 
+// In rounds of HMAC-SHA-256, of which a slow processor does a million a second.
+constexpr std::uint64_t costly_from = 250'000;
+// One unit of scrypt's N * r * p is about as long as such a round.
+
 using Pbes1Ptr = std::unique_ptr<PBEPARAM, Freed<PBEPARAM_free>>;
 using Pbes2Ptr = std::unique_ptr<PBE2PARAM, Freed<PBE2PARAM_free>>;
 using Pbkdf2Ptr = std::unique_ptr<PBKDF2PARAM, Freed<PBKDF2PARAM_free>>;
@@ -46,6 +50,35 @@ std::uint64_t count_of(const ASN1_INTEGER* number) {
     if (ASN1_INTEGER_get_uint64(&value, number) != 1)
         return std::numeric_limits<std::uint64_t>::max();
     return value;
+}
+
+// How many rounds with HMAC-SHA-256 take as long as one with this function.
+std::uint64_t weight_of(int prf) {
+    switch (prf) {
+    case NID_hmacWithSHA1:
+    case NID_hmacWithSHA224:
+    case NID_hmacWithSHA256:
+    case NID_hmacWithMD5:
+        return 1;
+    default:
+        return 4; // SHA-512 and its relatives take two; others are slower still
+    }
+}
+
+int prf_of(const PBKDF2PARAM& pbkdf2) {
+    return pbkdf2.prf == nullptr ? NID_hmacWithSHA1 : OBJ_obj2nid(pbkdf2.prf->algorithm);
+}
+
+// Of what check_pbes2() has accepted.
+std::uint64_t rounds_of_pbes2(const X509_ALGOR* algorithm) {
+    const auto scheme = unpack<Pbes2Ptr>(algorithm, ASN1_ITEM_rptr(PBE2PARAM));
+    if (OBJ_obj2nid(scheme->keyfunc->algorithm) == NID_id_scrypt) {
+        const auto scrypt = unpack<ScryptPtr>(scheme->keyfunc, ASN1_ITEM_rptr(SCRYPT_PARAMS));
+        return count_of(scrypt->costParameter) * count_of(scrypt->blockSize) *
+               count_of(scrypt->parallelizationParameter);
+    }
+    const auto pbkdf2 = unpack<Pbkdf2Ptr>(scheme->keyfunc, ASN1_ITEM_rptr(PBKDF2PARAM));
+    return count_of(pbkdf2->iter) * weight_of(prf_of(*pbkdf2));
 }
 
 Result<void> check_rounds(const ASN1_INTEGER* rounds) {
@@ -96,9 +129,7 @@ Result<void> check_pbes2(const X509_ALGOR* algorithm) {
         const auto pbkdf2 = unpack<Pbkdf2Ptr>(scheme->keyfunc, ASN1_ITEM_rptr(PBKDF2PARAM));
         if (!pbkdf2)
             return invalid(unreadable_encryption);
-        const int prf =
-            pbkdf2->prf == nullptr ? NID_hmacWithSHA1 : OBJ_obj2nid(pbkdf2->prf->algorithm);
-        if (EVP_PBE_find(EVP_PBE_TYPE_PRF, prf, nullptr, nullptr, nullptr) != 1)
+        if (EVP_PBE_find(EVP_PBE_TYPE_PRF, prf_of(*pbkdf2), nullptr, nullptr, nullptr) != 1)
             return invalid(unsupported);
         return check_rounds(pbkdf2->iter);
     }
@@ -130,6 +161,11 @@ Result<void> check_encryption(const X509_SIG* encrypted) {
     X509_SIG_get0(encrypted, &algorithm, nullptr);
     const int nid = OBJ_obj2nid(algorithm->algorithm);
     return nid == NID_pbes2 ? check_pbes2(algorithm) : check_pbes1(algorithm, nid);
+}
+
+EncryptedPkcs8Ptr decode(std::string_view der) {
+    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+    return EncryptedPkcs8Ptr(d2i_X509_SIG(nullptr, &at, static_cast<long>(der.size())));
 }
 
 Error wrong_passphrase(const SecretBytes& passphrase) {
@@ -183,9 +219,20 @@ int give_passphrase(char* buffer, int size, int /*writing*/, void* passphrase) {
 
 } // namespace
 
+bool pkcs8_is_costly(std::string_view der) {
+    const auto encrypted = decode(der);
+    if (!encrypted || !check_encryption(encrypted.get()))
+        return false;
+    const X509_ALGOR* algorithm = nullptr;
+    X509_SIG_get0(encrypted.get(), &algorithm, nullptr);
+    if (OBJ_obj2nid(algorithm->algorithm) == NID_pbes2)
+        return rounds_of_pbes2(algorithm) > costly_from;
+    const auto scheme = unpack<Pbes1Ptr>(algorithm, ASN1_ITEM_rptr(PBEPARAM));
+    return count_of(scheme->iter) > costly_from;
+}
+
 Result<SecretBytes> decrypt_pkcs8(std::string_view der, const SecretBytes& passphrase) {
-    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
-    const EncryptedPkcs8Ptr encrypted(d2i_X509_SIG(nullptr, &at, static_cast<long>(der.size())));
+    const auto encrypted = decode(der);
     if (!encrypted)
         return invalid(unreadable_encryption);
     if (auto acceptable = check_encryption(encrypted.get()); !acceptable)

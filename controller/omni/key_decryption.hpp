@@ -18,6 +18,10 @@ inline constexpr std::uint64_t max_scrypt_bytes = 32 * 1024 * 1024;
 // a PrivateKeyInfo in DER. The messages are predicates, as those of find_pem_key.
 Result<SecretBytes> decrypt_pkcs8(std::string_view der, const SecretBytes& passphrase);
 
+// Whether deriving its key takes longer than some tenths of a second of processor time. False for
+// what decrypt_pkcs8() would refuse at once.
+bool pkcs8_is_costly(std::string_view der);
+
 // OpenSSL's traditional encryption: `headers` name the cipher, the key comes from one round of MD5.
 Result<SecretBytes> decrypt_traditional(std::string_view headers, SecretBytes body,
                                         const SecretBytes& passphrase);

@@ -245,11 +245,16 @@ Result<PreparedCredential> prepare_private_key(const SecretBytes& pem,
     return PreparedCredential{.value = std::move(*normal)};
 }
 
-bool needs_key_derivation(const SecretBytes& pem) {
+DerivationCost derivation_cost(const SecretBytes& pem) {
     if (pem.size() > max_private_key_bytes)
-        return false;
+        return DerivationCost::none;
+    const ErrorsDropped errors_dropped;
     const auto found = find_pem_key(pem.expose());
-    return found && found->encrypted();
+    if (!found || !found->encrypted())
+        return DerivationCost::none;
+    const auto der = base64::decode(found->body);
+    const bool high = der && found->headers.empty() && pkcs8_is_costly(der->expose());
+    return high ? DerivationCost::high : DerivationCost::low;
 }
 
 } // namespace oco::omni

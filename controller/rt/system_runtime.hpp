@@ -41,7 +41,7 @@ class SystemRuntime final : public Runtime {
     asio::io_context& context_;
     NameLookup names_;
     std::shared_ptr<std::atomic<int>> aside_ = std::make_shared<std::atomic<int>>(0);
-    asio::thread_pool pool_{1};
+    asio::thread_pool pool_{2};
 };
 
 } // namespace oco::rt

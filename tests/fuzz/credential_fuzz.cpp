@@ -85,7 +85,7 @@ void check_is_rsa_key(std::string_view pem) {
 
 void fuzz_private_key(std::string_view text) {
     static const SecretBytes passphrase("secret");
-    const bool derives = omni::needs_key_derivation(SecretBytes(text));
+    const bool derives = omni::derivation_cost(SecretBytes(text)) != omni::DerivationCost::none;
     for (const SecretBytes* given : {static_cast<const SecretBytes*>(nullptr), &passphrase}) {
         const auto result = prepared(text, [given](std::string_view pem) {
             return omni::prepare_private_key(SecretBytes(pem), given);

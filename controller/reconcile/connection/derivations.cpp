@@ -46,14 +46,15 @@ std::optional<Derivations::Result> Derivations::get(const ObjectKey& object, con
         wanted_[object] = id;
         return std::nullopt;
     }
-    if (waiting_.size(object.ns) >= most_waiting)
+    Lane& lane = omni::derivation_cost(pem) == omni::DerivationCost::high ? high_ : low_;
+    if (lane.waiting.size(object.ns) >= most_waiting)
         return std::nullopt;
     jobs_[id] = std::make_shared<Job>(Job{
         .pem = pem.clone(), .passphrase = passphrase.clone(), .wanted_by = {object}, .result = {}});
     wanted_[object] = id;
-    waiting_.push(object.ns, id);
-    if (!std::exchange(working_, true))
-        tasks_.spawn(work_off());
+    lane.waiting.push(object.ns, id);
+    if (!std::exchange(lane.working, true))
+        tasks_.spawn(work_off(lane));
     return std::nullopt;
 }
 
@@ -73,9 +74,9 @@ void Derivations::drop(const ObjectKey& object, const std::string& id) {
 }
 
 // Ids of jobs that were dropped are skipped.
-std::shared_ptr<Derivations::Job> Derivations::next() {
-    while (!waiting_.empty()) {
-        if (const auto job = jobs_.find(waiting_.pop());
+std::shared_ptr<Derivations::Job> Derivations::next(Lane& lane) {
+    while (!lane.waiting.empty()) {
+        if (const auto job = jobs_.find(lane.waiting.pop());
             job != jobs_.end() && !job->second->begun) {
             job->second->begun = true;
             return job->second;
@@ -84,8 +85,8 @@ std::shared_ptr<Derivations::Job> Derivations::next() {
     return nullptr;
 }
 
-asio::awaitable<void> Derivations::work_off() {
-    while (const auto job = next()) {
+asio::awaitable<void> Derivations::work_off(Lane& lane) {
+    while (const auto job = next(lane)) {
         const auto done = std::make_shared<rt::Event>(runtime_);
         const auto result = std::make_shared<std::optional<Result>>();
         runtime_.run_aside(
@@ -99,7 +100,7 @@ asio::awaitable<void> Derivations::work_off() {
         job->result = std::move(*result);
         finish(job);
     }
-    working_ = false;
+    lane.working = false;
 }
 
 void Derivations::finish(const std::shared_ptr<Job>& job) {

@@ -1,6 +1,7 @@
 // Decrypts private keys that are derived from a passphrase: up to seconds of processor time each,
-// so beside the loop, one at a time. Namespaces take turns, objects with the same key and
-// passphrase share one result, and nobody's reconcile waits: the object is woken, and asks again.
+// so beside the loop; of the costly ones one at a time, and beside it one of the others, which do
+// not wait for them. Namespaces take turns, objects with the same key and passphrase share one
+// result, and nobody's reconcile waits: the object is woken, and asks again.
 #pragma once
 
 #include "kube/object.hpp"
@@ -25,7 +26,7 @@ class Derivations {
 
     // A result that nobody fetches is wiped after this long.
     static constexpr rt::Duration result_kept = std::chrono::seconds(30);
-    // Of each namespace; more have to ask again.
+    // Of each namespace, costly or not; more have to ask again.
     static constexpr std::size_t most_waiting = 1000;
 
     // `wake`: the object's result is there, once.
@@ -50,11 +51,17 @@ class Derivations {
         std::optional<Result> result;
     };
 
+    // Of one cost.
+    struct Lane {
+        work::Lines<std::string> waiting; // the jobs' ids, by namespace
+        bool working = false;
+    };
+
     using Jobs = std::map<std::string, std::shared_ptr<Job>>; // by a digest of what they need
 
-    asio::awaitable<void> work_off();
+    asio::awaitable<void> work_off(Lane& lane);
     asio::awaitable<void> expire(std::string id, std::weak_ptr<Job> job);
-    [[nodiscard]] std::shared_ptr<Job> next();
+    [[nodiscard]] std::shared_ptr<Job> next(Lane& lane);
     void finish(const std::shared_ptr<Job>& job);
     void drop(const ObjectKey& object, const std::string& id);
 
@@ -64,8 +71,7 @@ class Derivations {
     SecretBytes digest_key_; // of this process only
     Jobs jobs_;
     std::map<ObjectKey, std::string> wanted_; // the jobs' ids
-    work::Lines<std::string> waiting_;        // the same, by namespace
-    bool working_ = false;
+    Lane low_, high_;
 };
 
 } // namespace oco::reconcile

@@ -198,7 +198,7 @@ std::optional<Outcome> Reconciliation::prepare_credential() {
     const SecretBytes* phrase =
         reading_->has_passphrase ? values_.at(reading_->passphrase_key).get() : nullptr;
     const bool slow = kind == omni::CredentialKind::snowflake_private_key && phrase != nullptr &&
-                      omni::needs_key_derivation(raw);
+                      omni::derivation_cost(raw) != omni::DerivationCost::none;
     std::optional<Result<omni::PreparedCredential>> prepared;
     if (slow)
         prepared = owner_.derivations_.get(key_, raw, *phrase);

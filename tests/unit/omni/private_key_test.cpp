@@ -69,7 +69,7 @@ std::string in_utf16(std::string_view ascii, Endian endian) {
 }
 
 bool needs(std::string_view pem) {
-    return needs_key_derivation(SecretBytes(pem));
+    return derivation_cost(SecretBytes(pem)) != DerivationCost::none;
 }
 
 } // namespace
@@ -176,6 +176,24 @@ TEST_CASE("private key: costly key derivation is refused before it starts") {
     refused(scrypt(3, 8, 1), "damaged");
     refused(scrypt(2, 0, 1), "damaged");
     CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(1));
+}
+
+TEST_CASE("private key: what a derivation costs is told beforehand") {
+    const auto cost = [](X509_ALGOR* algorithm) {
+        return derivation_cost(SecretBytes(claiming(algorithm)));
+    };
+    CHECK(derivation_cost(SecretBytes(pkcs8_pem(rsa_key()))) == DerivationCost::none);
+    CHECK(cost(pbkdf2(2'048, NID_hmacWithSHA256)) == DerivationCost::low);
+    CHECK(cost(pbkdf2(250'000, NID_hmacWithSHA1)) == DerivationCost::low);
+    CHECK(cost(pbkdf2(250'001, NID_hmacWithSHA256)) == DerivationCost::high);
+    CHECK(cost(pbkdf2(60'000, NID_hmacWithSHA512)) == DerivationCost::low);
+    CHECK(cost(pbkdf2(70'000, NID_hmacWithSHA512_224)) == DerivationCost::high);
+    CHECK(cost(scrypt(16384, 8, 1)) == DerivationCost::low);
+    CHECK(cost(scrypt(16384, 15, 1)) == DerivationCost::low);
+    CHECK(cost(scrypt(32768, 7, 1)) == DerivationCost::low);
+    // Refused at once.
+    CHECK(cost(pbkdf2(3'000'000, NID_hmacWithSHA256)) == DerivationCost::low);
+    CHECK(cost(scrypt(65536, 8, 1)) == DerivationCost::low);
 }
 
 TEST_CASE("private key: the costliest derivation that is allowed works") {

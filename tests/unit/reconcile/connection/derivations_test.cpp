@@ -12,8 +12,9 @@ using reconcile::Derivations;
 
 namespace {
 
-std::string encrypted(std::string_view passphrase) {
-    return test::encrypted_with(test::rsa_key(), test::pbkdf2(10, NID_hmacWithSHA256), passphrase);
+std::string encrypted(std::string_view passphrase, int rounds = 10) {
+    return test::encrypted_with(test::rsa_key(), test::pbkdf2(rounds, NID_hmacWithSHA512),
+                                passphrase);
 }
 
 // Objects "namespace/name" that ask again when they are woken.
@@ -72,6 +73,20 @@ TEST_CASE_FIXTURE(DerivationsFixture, "one at a time, and namespaces take turns"
     CHECK(got.empty());
     runtime.run_for(10s);
     CHECK(got == Names{"busy/a@500", "calm/a@1000", "busy/b@1500", "busy/c@2000"});
+    CHECK(derivations.idle());
+}
+
+TEST_CASE_FIXTURE(DerivationsFixture, "costly ones make the others wait for nothing") {
+    for (const char* name : {"busy/a", "busy/b", "busy/c"}) {
+        wanted[name] = {encrypted(name, 100'000), name};
+        ask(name);
+    }
+    runtime.run_for(100ms);
+    for (const char* name : {"calm/a", "busy/d", "calm/b"})
+        want(name, name);
+    runtime.run_for(10s);
+    CHECK(got == Names{"busy/a@500", "busy/d@600", "busy/b@1000", "calm/a@1100", "busy/c@1500",
+                       "calm/b@1600"});
     CHECK(derivations.idle());
 }
 
