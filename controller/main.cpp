@@ -65,6 +65,16 @@ void forbid_core_dumps() {
     setrlimit(RLIMIT_CORE, &none);
 }
 
+// The usual 1024 are few for connections to many hosts that do not answer. Nothing here uses
+// select(), for which it is the limit.
+void use_all_descriptors() {
+    rlimit descriptors{};
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
+        return;
+    descriptors.rlim_cur = descriptors.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &descriptors);
+}
+
 std::string host_name() {
     char name[256] = "unknown";
     gethostname(name, sizeof name - 1);
@@ -275,6 +285,7 @@ int run_operator(const Options& options) {
 int main(int argc, char** argv) {
     use_wiping_heap();
     forbid_core_dumps();
+    use_all_descriptors();
     secure_standard_streams();
     auto parsed = parse_options(argc, argv, environment_variable);
     if (const auto* exit = std::get_if<Exit>(&parsed)) {

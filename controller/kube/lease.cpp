@@ -11,6 +11,9 @@
 namespace oco::kube {
 namespace {
 
+// No flag of ours asks for so much, though it may: the log then says what it means.
+constexpr rt::Duration long_term = std::chrono::minutes(5);
+
 std::int64_t whole_seconds(rt::Duration duration) {
     return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
 }
@@ -131,6 +134,9 @@ void LeaderElector::report_waiting() {
     std::string state = record.absent()         ? "deleted; its holder may still be active"
                         : record.holder.empty() ? "released"
                                                 : "held by " + record.holder;
+    if (!record.holder.empty() && record.duration > long_term)
+        state += ", for " + std::to_string(whole_seconds(record.duration)) +
+                 " s from its last renewal: if that replica is gone, delete the Lease";
     if (state == reported_)
         return;
     log::info("waiting for the Lease",

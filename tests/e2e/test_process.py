@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import signal
 import subprocess
 from datetime import datetime
@@ -163,6 +165,34 @@ def test_sigterm_releases_the_lease(tenant: Tenant) -> None:
     assert tenant.operator.stop() == 0
     assert not lease(tenant).get("holderIdentity")
     tenant.operator.start()
+
+
+def test_a_lease_that_is_held_for_very_long_is_named(
+    control_plane: ControlPlane, operator_bin: Path, tmp_path: Path
+) -> None:
+    name = "held-for-very-long"
+    spec = {"holderIdentity": "gone", "leaseDurationSeconds": 99999}
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": spec,
+             "metadata": {"name": name, "namespace": OPERATOR_NAMESPACE}}  # fmt: skip
+    allow_lease(control_plane, name)
+    control_plane.apply([lease])
+    flags = ("--leader-election-id", name)
+    operator = Operator(operator_bin, control_plane, tmp_path / "log", *flags)
+    with contextlib.closing(operator):
+        operator.launch()
+        line = wait_until(lambda: operator.said("waiting for the Lease"), 30, "it says so")
+        assert "held by gone, for 99999 s" in line["state"] and "delete the Lease" in line["state"]
+        assert operator.stop() == 0
+
+
+def test_all_descriptors_that_are_allowed_are_used(tenant: Tenant) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        tenant.operator.restart()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert tenant.operator.limits()["Max open files"] == [str(hard), str(hard)]
 
 
 LEASE_BEHIND_A_PROXY = "behind-a-proxy"

@@ -207,6 +207,12 @@ class Operator:
         """How often any object was looked at since the start."""
         return self.counted("workqueue_adds_total")
 
+    def limits(self) -> dict[str, list[str]]:
+        """Of its process: soft and hard."""
+        assert self._process is not None
+        lines = Path(f"/proc/{self._process.pid}/limits").read_text().splitlines()
+        return {l[:25].strip(): l[25:].split()[:2] for l in lines}
+
     def memory_mib(self) -> tuple[float, float]:
         """Resident, now and at the most since the start."""
         assert self._process is not None
