@@ -68,7 +68,7 @@ Controller::Controller(rt::Runtime& runtime, kube::Client& client, kube::EventRe
       caches_([this](const auto& before, const auto& after) { connection_changed(before, after); },
               [this](const auto& before, const auto& after) { instance_changed(before, after); },
               [this](const auto& before, const auto& after) { secret_changed(before, after); },
-              [this](const auto&, const auto&) { namespace_changed(); }),
+              [this](const auto& before, const auto& after) { namespace_changed(before, after); }),
       tasks_(runtime), secret_reader_(runtime, client, tasks_),
       watches_(runtime, client, settings_, caches_, tasks_,
                [this](const std::string& ns) { watch_state_changed(ns); }),
@@ -391,13 +391,20 @@ void Controller::watch_state_changed(const std::string& ns) {
             connection_queue_->add_in_background(key);
 }
 
-void Controller::namespace_changed() {
+// Its labels decide whether its objects may use the OmniInstances that select by them.
+void Controller::namespace_changed(const Namespace& before, const Namespace& after) {
+    if (before && after && before->labels == after->labels)
+        return;
+    const std::string& ns = (after ? after : before)->meta.key.name;
     for (const auto& [key, instance] : caches_.instances.objects()) {
         if (instance->allowed_from != "Selector")
             continue;
-        connections_->instance_changed(key);
-        if (started_)
-            wake_connections_of(key);
+        connections_->instance_changed(key, ns);
+        if (!started_)
+            continue;
+        for (const auto& user : caches_.connections_by_instance.users_of(key))
+            if (user.ns == ns)
+                connection_queue_->add_in_background(user);
     }
 }
 

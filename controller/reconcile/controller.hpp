@@ -60,7 +60,7 @@ class Controller {
     void connection_changed(const Connection& before, const Connection& after);
     void instance_changed(const Instance& before, const Instance& after);
     void secret_changed(const Secret& before, const Secret& after);
-    void namespace_changed();
+    void namespace_changed(const Namespace& before, const Namespace& after);
     void watch_state_changed(const std::string& ns);
     void wake_connections_of(const ObjectKey& instance);
 

@@ -95,10 +95,12 @@ void ConnectionReconciler::status_delivered(const api::OmniConnection& object) {
     hooks_.requeue(object.meta.key);
 }
 
-void ConnectionReconciler::instance_changed(const ObjectKey& instance) {
+void ConnectionReconciler::instance_changed(const ObjectKey& instance, const std::string& only_in) {
     if (!begun_)
         return;
     for (const auto& key : caches_.connections_by_instance.users_of(instance)) {
+        if (!only_in.empty() && key.ns != only_in)
+            continue;
         const auto object = caches_.connections.get(key);
         const auto state = states_.find(key);
         if (!object || state == states_.end() || state->second->uid != object->meta.uid)

@@ -40,8 +40,8 @@ class ConnectionReconciler {
     // Its status alone is another. Its key comes again if somebody has edited our part.
     void status_delivered(const api::OmniConnection& object);
     // What an OmniInstance allows, or what its key may see, is another: all its connections' claims
-    // and names are looked at again, before anybody acts on them.
-    void instance_changed(const ObjectKey& instance);
+    // and names are looked at again, before anybody acts on them; or those of one namespace.
+    void instance_changed(const ObjectKey& instance, const std::string& only_in = {});
 
     // A namespace that could not be read was read.
     void namespaces_read() { claims_.wake_undecided(); }
