@@ -22,8 +22,9 @@ asio::awaitable<Result<void>> Client::update_connection(std::string id, Update u
     co_return check_success(*response, {.token = &token_, .update = &update}, runtime_.wall_now());
 }
 
-asio::awaitable<Result<std::vector<ConnectionInfo>>> Client::list_connections() {
-    ConnectionListReader reader;
+asio::awaitable<Result<std::vector<ConnectionInfo>>>
+Client::list_connections(ListMemory::Share& memory) {
+    ConnectionListReader reader(memory);
     const auto response =
         co_await read(list_request(), [&](std::string_view part) { return reader.feed(part); });
     if (!response)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "http/client.hpp"
+#include "omni/list_memory.hpp"
 #include "omni/types.hpp"
 #include "rt/runtime.hpp"
 
@@ -37,8 +38,10 @@ class Client {
     // warehouse accepts the credential: Omni does not test it.
     asio::awaitable<Result<void>> update_connection(std::string id, Update update);
 
-    // A dialect that repeats a part of the token is `withheld_dialect`.
-    asio::awaitable<Result<std::vector<ConnectionInfo>>> list_connections();
+    // A dialect that repeats a part of the token is `withheld_dialect`. `memory` must outlive the
+    // call.
+    asio::awaitable<Result<std::vector<ConnectionInfo>>>
+    list_connections(ListMemory::Share& memory);
 
     // 404 and 405 may also mean that this Omni has no such route: only the list can tell.
     asio::awaitable<Result<ConnectionInfo>> get_connection(std::string id);

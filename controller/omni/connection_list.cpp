@@ -77,7 +77,8 @@ class ConnectionHandler {
     static constexpr std::size_t max_key_size = std::size_t(-1);
     static constexpr std::size_t max_string_size = std::size_t(-1);
 
-    explicit ConnectionHandler(Shape shape) : shape_(shape) {}
+    // `memory`: null: without a bound, since the text has one.
+    ConnectionHandler(Shape shape, ListMemory::Share* memory) : shape_(shape), memory_(memory) {}
 
     // Whether the documented member was there.
     [[nodiscard]] bool documented() const { return documented_; }
@@ -106,7 +107,7 @@ class ConnectionHandler {
             return false;
         }
         leave();
-        return true;
+        return fits(ec);
     }
 
     bool on_array_begin(error_code& /*ec*/) {
@@ -142,14 +143,15 @@ class ConnectionHandler {
         return true;
     }
 
-    bool on_string_part(string_view part, std::size_t /*so_far*/, error_code& /*ec*/) {
+    bool on_string_part(string_view part, std::size_t /*so_far*/, error_code& ec) {
         if (at_member() || at_value())
             collect(part, is_value() ? max_values_bytes + 1 : max_text_bytes);
-        return true;
+        return fits(ec);
     }
 
     bool on_string(string_view last, std::size_t size, error_code& ec) {
-        on_string_part(last, size, ec);
+        if (!on_string_part(last, size, ec))
+            return false;
         if (at_member())
             take(std::exchange(text_, {}));
         else if (at_value())
@@ -197,6 +199,16 @@ class ConnectionHandler {
 
     // In one of them, or in the string that has them all.
     [[nodiscard]] bool is_value() const { return in_values_ || member_ == Member::values; }
+
+    // False, which stops the parser, when there is no memory for more.
+    bool fits(error_code& ec) {
+        if (memory_ == nullptr ||
+            memory_->resize(kept_bytes_ + text_.size() + std::min(values_bytes_, max_values_bytes)))
+            return true;
+        excess_ = "too long to be kept, beside those of other keys";
+        ec = boost::json::error::array_too_large;
+        return false;
+    }
 
     void collect(string_view part, std::size_t most) {
         text_.append(part.substr(0, most - std::min(most, text_.size())));
@@ -284,19 +296,20 @@ class ConnectionHandler {
                     attribute.values = fingerprint_of(values_, values_form_);
             }
         }
-        if (connections_.size() == max_connections)
-            excess_ = std::to_string(max_connections) + " connections";
-        kept_bytes_ += size_of(entry_);
-        if (kept_bytes_ > max_list_bytes)
-            excess_ = std::to_string(max_list_bytes >> 20) + " MiB of names";
-        if (!excess_.empty())
+        forget_values(ValuesForm::list);
+        if (connections_.size() == max_connections) {
+            excess_ = "longer than " + std::to_string(max_connections) + " connections";
             return false;
+        }
+        kept_bytes_ += size_of(entry_);
         connections_.push_back(std::move(entry_));
         return true;
     }
 
     static std::size_t size_of(const ConnectionInfo& info) {
-        std::size_t size = info.id.size() + info.name.size() + info.dialect.size();
+        constexpr std::size_t node = 128; // of the map that it is kept in, with the id once more
+        std::size_t size =
+            sizeof info + node + info.id.size() + info.name.size() + info.dialect.size();
         if (info.base_role)
             size += info.base_role->size();
         if (info.environment_user_attribute)
@@ -305,6 +318,7 @@ class ConnectionHandler {
     }
 
     Shape shape_;
+    ListMemory::Share* memory_;
     std::size_t depth_ = 0;
     bool matches_ = false;    // the last member of the root is the documented one
     bool documented_ = false; // it was there, and of the documented type
@@ -355,11 +369,14 @@ Error unusable(ErrorClass kind, int http_status, const std::string& why) {
 } // namespace
 
 struct ConnectionListReader::Parser {
-    JsonParser json{parse_options(), Shape::list};
+    explicit Parser(ListMemory::Share& memory) : json(parse_options(), Shape::list, &memory) {}
+
+    JsonParser json;
     bool failed = false;
 };
 
-ConnectionListReader::ConnectionListReader() : parser_(std::make_unique<Parser>()) {}
+ConnectionListReader::ConnectionListReader(ListMemory::Share& memory)
+    : parser_(std::make_unique<Parser>(memory)) {}
 
 ConnectionListReader::~ConnectionListReader() = default;
 
@@ -372,7 +389,7 @@ Result<std::vector<ConnectionInfo>> ConnectionListReader::finish(int http_status
     auto& handler = parser_->json.handler();
     if (!handler.excess().empty())
         return unusable(ErrorClass::too_large, http_status,
-                        "/api/v1/connections has more than " + handler.excess());
+                        "/api/v1/connections is " + handler.excess());
     if (parser_->failed || !omni::finish(parser_->json))
         return unusable(ErrorClass::unavailable, http_status,
                         "/api/v1/connections is not the documented JSON");
@@ -380,7 +397,7 @@ Result<std::vector<ConnectionInfo>> ConnectionListReader::finish(int http_status
 }
 
 Result<ConnectionInfo> parse_connection(const http::Response& response) {
-    JsonParser parser(parse_options(), Shape::single);
+    JsonParser parser(parse_options(), Shape::single, nullptr);
     const bool read = feed(parser, response.body.expose()) && finish(parser);
     auto& connections = parser.handler().connections();
     if (!read || connections.empty())

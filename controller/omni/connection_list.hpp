@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "http/message.hpp"
+#include "omni/list_memory.hpp"
 #include "omni/types.hpp"
 
 #include <cstddef>
@@ -16,22 +17,21 @@
 namespace oco::omni {
 
 inline constexpr std::size_t max_connections = 100'000; // of one list
-// Of all ids, names, dialects, roles and attributes of one list together.
-inline constexpr std::size_t max_list_bytes = std::size_t{32} << 20;
 
 // Reads the body of a 2xx response to GET /v1/connections, `{"connections":[...]}`, as it arrives:
 // it may be far larger than what is kept of it, since others may have set long values. Unknown
 // members and members of another type count as missing; an entry without a usable id is skipped.
 class ConnectionListReader {
   public:
-    ConnectionListReader();
+    // `memory`: of what is kept, and of a long value while it is read.
+    explicit ConnectionListReader(ListMemory::Share& memory);
     ~ConnectionListReader();
 
     // The next bytes. False: no more are needed, finish() has an error to report.
     bool feed(std::string_view bytes);
 
     // After the last byte. ErrorClass::unavailable if the body was another, too_large with more
-    // than `max_connections` entries or `max_list_bytes`.
+    // than `max_connections` entries, or than there is memory for.
     Result<std::vector<ConnectionInfo>> finish(int http_status);
 
   private:

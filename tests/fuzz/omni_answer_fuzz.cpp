@@ -41,7 +41,8 @@ void check_connection(const ConnectionInfo& connection) {
 }
 
 oco::Result<std::vector<ConnectionInfo>> list_in_pieces(std::string_view body, std::size_t size) {
-    ConnectionListReader reader;
+    ListMemory::Share memory{ListMemory()};
+    ConnectionListReader reader(memory);
     while (!body.empty() && reader.feed(body.substr(0, size)))
         body.remove_prefix(std::min(size, body.size()));
     return reader.finish(200);

@@ -18,6 +18,7 @@ struct Directory {
     // When the request for it was sent: it shows all that Omni had accepted before.
     std::optional<rt::TimePoint> asked_at;
     bool refused = false; // the key is valid, but may not list (403, 404)
+    std::shared_ptr<const omni::ListMemory::Share> memory = {}; // of what is listed
 
     // Null: it is not listed. One that is may be deleted in Omni.
     [[nodiscard]] const omni::ConnectionInfo* find(const std::string& id) const {

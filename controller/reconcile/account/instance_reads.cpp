@@ -68,13 +68,14 @@ asio::awaitable<Outcome> InstanceReconciler::read_list(Instance instance, Instan
         co_return no_slot(state);
     GrantedRequest request(services_, client->account, *grant, key);
     const auto asked_at = services_.runtime.now();
-    auto list = co_await client->omni.list_connections();
+    omni::ListMemory::Share memory(list_memory_);
+    auto list = co_await client->omni.list_connections(memory);
     request.over(error_in(list));
     if (client != state.client)
         co_return state.examined; // another key meanwhile: its own reconcile follows
     const auto now = services_.runtime.now();
     if (list)
-        co_return listed(state, std::move(*list), asked_at);
+        co_return listed(state, std::move(*list), std::move(memory), asked_at);
     const Error error = list.error();
     if (error.kind == ErrorClass::unauthorized) { // as good as an answer of whoami
         account.asked_at = account.refused_at = now;
@@ -92,9 +93,11 @@ asio::awaitable<Outcome> InstanceReconciler::read_list(Instance instance, Instan
 
 Outcome InstanceReconciler::listed(InstanceState& state,
                                    std::vector<omni::ConnectionInfo> connections,
-                                   rt::TimePoint asked_at) const {
+                                   omni::ListMemory::Share memory, rt::TimePoint asked_at) const {
     Account& account = *state.client->account;
-    Directory directory{.asked_at = asked_at};
+    Directory directory{.asked_at = asked_at,
+                        .memory =
+                            std::make_shared<const omni::ListMemory::Share>(std::move(memory))};
     for (auto& info : connections) {
         const std::string id = info.id;
         directory.by_id.insert_or_assign(id, std::move(info));

@@ -132,7 +132,7 @@ class InstanceReconciler {
     static Outcome no_slot(const InstanceState& state);
     [[nodiscard]] Outcome listed(InstanceState& state,
                                  std::vector<omni::ConnectionInfo> connections,
-                                 rt::TimePoint asked_at) const;
+                                 omni::ListMemory::Share memory, rt::TimePoint asked_at) const;
     [[nodiscard]] Outcome key_refused(const api::OmniInstance& instance,
                                       InstanceState& state) const;
     Outcome failed(InstanceState& state, const Error& error);
@@ -154,7 +154,8 @@ class InstanceReconciler {
     Hooks hooks_;
     StatusWriter writer_;
     States states_;
-    std::map<std::string, std::shared_ptr<Account>> accounts_;      // by host and token
+    std::map<std::string, std::shared_ptr<Account>> accounts_; // by host and token
+    omni::ListMemory list_memory_;
     std::map<std::string, std::weak_ptr<net::TlsContext>> trusted_; // by the fingerprint of the CAs
     std::map<std::string, std::vector<rt::TimePoint>> inherited_;
     rt::TimePoint reserved_until_{};

@@ -232,7 +232,8 @@ TEST_CASE_FIXTURE(Fixture, "client: what is known of the outcome of a PATCH") {
 
 TEST_CASE_FIXTURE(Fixture, "client: reads") {
     answers("200 OK", R"({"connections":[{"id":"c1","name":"n"},{"id":"c2"}]})");
-    const auto list = run(client.list_connections());
+    omni::ListMemory::Share memory{omni::ListMemory()};
+    const auto list = run(client.list_connections(memory));
     REQUIRE(list.has_value());
     CHECK(list->size() == 2);
     answers("200 OK", R"({"connection":{"id":"c1","dialect":"postgres"}})");
@@ -257,7 +258,8 @@ TEST_CASE_FIXTURE(Fixture, "client: reads") {
 TEST_CASE_FIXTURE(Fixture, "client: a dialect that repeats the token is withheld") {
     answers("200 OK", R"({"connections":[{"id":"c1","dialect":"is_osk_01234_it"},)"
                       R"({"id":"c2","dialect":"snowflake"}]})");
-    const auto list = run(client.list_connections());
+    omni::ListMemory::Share memory{omni::ListMemory()};
+    const auto list = run(client.list_connections(memory));
     REQUIRE(list.has_value());
     CHECK(list->at(0).dialect == omni::withheld_dialect);
     CHECK(list->at(1).dialect == "snowflake");

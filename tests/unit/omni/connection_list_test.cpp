@@ -21,7 +21,8 @@ http::Response ok(std::string_view body) {
 }
 
 Result<std::vector<ConnectionInfo>> list_in_pieces(std::string_view body, std::size_t size) {
-    ConnectionListReader reader;
+    ListMemory::Share memory{ListMemory()};
+    ConnectionListReader reader(memory);
     for (std::size_t at = 0; at < body.size(); at += size)
         if (!reader.feed(body.substr(at, size)))
             break;
@@ -224,7 +225,7 @@ TEST_CASE("list: more connections than can be") {
     const auto result = list(body + R"({"id":"a"}]})");
     REQUIRE(result.has_error());
     CHECK(result.error().message ==
-          "Omni's response to GET /api/v1/connections has more than 100000 connections");
+          "Omni's response to GET /api/v1/connections is longer than 100000 connections");
 }
 
 TEST_CASE("list: read in pieces of any size") {
@@ -259,28 +260,59 @@ TEST_CASE("list: of what is longer than anything wanted, no more is kept") {
         CHECK(attribute->values.empty());
     }
     // Many connections that are not ours, each with long values: a list of 200 MiB.
-    ConnectionListReader reader;
+    const ListMemory all;
+    ListMemory::Share memory(all);
+    ConnectionListReader reader(memory);
     REQUIRE(reader.feed(R"({"connections":[{"id":"first"})"));
     for (int i = 0; i < 100; ++i)
         REQUIRE(reader.feed(R"(,{"id":"c)" + std::to_string(i) + "\"," + key + values + "[\"" +
                             half + "\"]}"));
     REQUIRE(reader.feed("]}"));
     CHECK(reader.finish(200)->size() == 101);
+    CHECK(all.taken() < 100'000);
 }
 
-TEST_CASE("list: more names than can be kept") {
-    ConnectionListReader reader;
-    REQUIRE(reader.feed(R"({"connections":[{"id":"first"})"));
-    const std::string name(4096, 'n');
-    std::size_t count = 0;
-    while (count < max_connections && reader.feed(R"(,{"id":"c","name":")" + name + "\"}"))
-        ++count;
-    CHECK(count == (max_list_bytes - 5) / 4097);
-    const auto result = reader.finish(200);
-    REQUIRE(result.has_error());
-    CHECK(result.error().kind == ErrorClass::too_large);
-    CHECK(result.error().message ==
-          "Omni's response to GET /api/v1/connections has more than 32 MiB of names");
+TEST_CASE("list: what the lists of all keys take together is bounded") {
+    const ListMemory all;
+    const auto read = [](ListMemory::Share& memory, std::size_t bytes) {
+        ConnectionListReader reader(memory);
+        REQUIRE(reader.feed(R"({"connections":[{"id":"first"})"));
+        const std::string name(4096, 'n');
+        for (std::size_t fed = 0; fed < bytes; fed += name.size())
+            if (!reader.feed(R"(,{"id":"c","name":")" + name + "\"}"))
+                break;
+        reader.feed("]}");
+        return reader.finish(200);
+    };
+    constexpr std::size_t mib = std::size_t{1} << 20;
+    {
+        ListMemory::Share large(all);
+        CHECK(read(large, 40 * mib).has_value());
+        CHECK(all.taken() > 40 * mib);
+        CHECK(all.taken() < 45 * mib);
+        ListMemory::Share larger(all);
+        const auto refused = read(larger, 40 * mib);
+        REQUIRE(refused.has_error());
+        CHECK(refused.error().kind == ErrorClass::too_large);
+        CHECK(refused.error().message ==
+              "Omni's response to GET /api/v1/connections is too long to "
+              "be kept, beside those of other keys");
+        // Whoever has few connections does not suffer from that.
+        std::vector<ListMemory::Share> small;
+        for (int i = 0; i < 20; ++i) {
+            small.emplace_back(all);
+            CHECK(read(small.back(), 400 * 1024).has_value());
+        }
+    }
+    CHECK(all.taken() == 0);
+    // A value that is long while it is read counts as well.
+    ListMemory::Share others(all);
+    others.resize(ListMemory::most - mib);
+    ListMemory::Share memory(all);
+    ConnectionListReader reader(memory);
+    CHECK(reader.feed(R"({"connections":[{"userAttributeValuesForDefaultEnvironment":["v)"));
+    CHECK_FALSE(reader.feed(std::string(2 * mib, 'v')));
+    CHECK(reader.finish(200).error().kind == ErrorClass::too_large);
 }
 
 TEST_CASE("one connection: what is not the documented JSON") {
