@@ -131,11 +131,12 @@ asio::awaitable<Result<void>> Operator::await_api_server() {
         if (error.http_status != 0 && !unauthorized) {
             // Each has this path, for whoever it lets in.
             const bool another = error.kind == ErrorClass::not_found;
-            log::warn("the API server answered with an error; the operator goes on",
-                      {{"status", std::to_string(error.http_status)},
-                       {"error", error.message + (another ? ", as no Kubernetes API server answers: "
-                                                            "check the server's address"
-                                                          : "")}});
+            log::warn(
+                "the API server answered with an error; the operator goes on",
+                {{"status", std::to_string(error.http_status)},
+                 {"error", error.message + (another ? ", as no Kubernetes API server answers: "
+                                                      "check the server's address"
+                                                    : "")}});
             co_return Result<void>();
         }
         const bool hopeless = unauthorized || error.kind == ErrorClass::tls;

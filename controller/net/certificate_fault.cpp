@@ -96,8 +96,8 @@ std::string mismatch(const X509* certificate, std::string_view host,
                      std::string_view host_setting) {
     const std::string hosts = hosts_of(certificate);
     return "it is for " + (hosts.empty() ? "no host at all" : hosts) + ", not for " +
-           printable(host, max_host_bytes) +
-           ": correct " + printable(host_setting, max_setting_bytes) +
+           printable(host, max_host_bytes) + ": correct " +
+           printable(host_setting, max_setting_bytes) +
            ", or give the server a certificate that names it";
 }
 

@@ -151,9 +151,9 @@ class TlsStream final : public Stream {
             stream_.set_verify_callback(
                 [this, name](bool trusted, asio::ssl::verify_context& verification) {
                     if (!trusted)
-                        fault_ = net::certificate_fault(verification.native_handle(), name,
-                                                        context_->ca_setting,
-                                                        context_->host_setting);
+                        fault_ =
+                            net::certificate_fault(verification.native_handle(), name,
+                                                   context_->ca_setting, context_->host_setting);
                     return trusted;
                 },
                 ignored_);
@@ -286,8 +286,7 @@ asio::awaitable<Result<std::unique_ptr<Stream>>> SystemRuntime::connect(Endpoint
         co_return std::unique_ptr<Stream>(std::make_unique<TcpStream>(std::move(*socket)));
     auto stream = std::make_unique<TlsStream>(std::move(*socket), endpoint.tls);
     auto done = co_await stream->handshake(
-        endpoint.host,
-        endpoint.tls_server_name.empty() ? endpoint.host : endpoint.tls_server_name);
+        endpoint.host, endpoint.tls_server_name.empty() ? endpoint.host : endpoint.tls_server_name);
     if (!done)
         co_return done.error();
     co_return std::unique_ptr<Stream>(std::move(stream));

@@ -7,7 +7,6 @@ import fcntl
 import os
 import select
 import socket
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from control_plane import ControlPlane, wait_until
 from fault_proxy import Faults, FaultProxy
+from harm import Figures, check_harm, slowest_rotation, synced_connection
 from installation import OPERATOR_NAMESPACE
 from name_server import NameServer
 from tenant import Emulator, Operator, Tenant
@@ -26,7 +26,6 @@ pytestmark = pytest.mark.xdist_group("bad network")  # they share a control plan
 
 AT_ONCE = 8  # instances that the operator reconciles
 PIPE_BYTES = 8192  # two pages: with one, each line would have to be read before the next
-EXTRA_SECONDS = 1.0  # that what one tenant does may cost another's rotation
 
 
 class PipedOperator(Operator):
@@ -84,26 +83,6 @@ def start(
         operator.close()
 
 
-def synced_connection(tenant: Tenant, name: str) -> str:
-    """Follows the Secret of its name."""
-    connection = tenant.emulator.new_connection("postgres")
-    tenant.secret(name, password=f"{name}-password-0")
-    tenant.connection(name, connection, credentials={"password": {"secretRef": {"name": name}}})
-    tenant.wait_reason(name, "Synced")
-    return connection
-
-
-def slowest_rotation(tenant: Tenant, name: str, connection: str) -> float:
-    """Of two, in seconds from the Secret to the PATCH; a third would be paced."""
-    slowest = 0.0
-    for number in (1, 2):
-        tenant.secret(name, password=f"{name}-password-{number}")
-        begun = time.monotonic()
-        tenant.wait_patches(connection, number + 1)
-        slowest = max(slowest, time.monotonic() - begun)
-    return slowest
-
-
 def disturb(tenant: Tenant, urls: list[str]) -> Tenant:
     """One instance for each URL, in a namespace of another tenant, which is returned."""
     other = Tenant(tenant.plane, tenant.emulator, tenant.operator)
@@ -120,29 +99,22 @@ def disturb(tenant: Tenant, urls: list[str]) -> Tenant:
     return other
 
 
-def check(tenant: Tenant, urls: list[str], tried: Callable[[], int]) -> None:
-    """What other instances at `urls` cost, and how the operator ends meanwhile."""
-    first, second = (synced_connection(tenant, name) for name in ("first", "second"))
-    usual = slowest_rotation(tenant, "first", first)
-    other = disturb(tenant, urls)
-    wait_until(lambda: tried() >= AT_ONCE, 20, "the operator tries to reach them")
-    assert slowest_rotation(tenant, "second", second) <= usual + EXTRA_SECONDS
-    assert tenant.operator.get(tenant.operator.health, "/healthz")[0] == 200
-    assert tenant.operator.stop() == 0  # within 10 s
-    other.kubectl("delete", "oinst", "--all")  # or they would delay the next test's instances
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a mount namespace and port 53")
-def test_names_that_never_resolve(plane: ControlPlane, emulator: Emulator, start: Start) -> None:
+def test_names_that_never_resolve(
+    plane: ControlPlane, emulator: Emulator, start: Start, figures: Figures
+) -> None:
     with NameServer() as resolver:
         tenant = Tenant(plane, emulator, start("*.silent", resolver=resolver.address))
         urls = [f"https://omni-{number}.silent" for number in range(20)]
-        check(tenant, urls, lambda: len(resolver.asked))
+        check_harm(
+            figures, "20 hosts whose names never resolve", tenant,
+            lambda: disturb(tenant, urls), lambda: len(resolver.asked) >= AT_ONCE,
+        )  # fmt: skip
 
 
 @pytest.mark.long
 def test_peers_that_accept_and_never_answer(
-    plane: ControlPlane, emulator: Emulator, start: Start
+    plane: ControlPlane, emulator: Emulator, start: Start, figures: Figures
 ) -> None:
     with ExitStack() as stack:
         peers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(100)]
@@ -153,7 +125,11 @@ def test_peers_that_accept_and_never_answer(
             """How many of them have a connection, whose TLS begins."""
             return len(select.select(peers, [], [], 0)[0])
 
-        check(tenant, [f"https://{host}" for host in hosts], reached)
+        urls = [f"https://{host}" for host in hosts]
+        check_harm(
+            figures, "100 hosts that accept and never answer", tenant,
+            lambda: disturb(tenant, urls), lambda: reached() >= AT_ONCE,
+        )  # fmt: skip
 
 
 def test_idle_connections_that_the_peer_closes(

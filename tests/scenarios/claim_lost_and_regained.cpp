@@ -170,7 +170,8 @@ TEST_CASE_FIXTURE(OlderHolds, "nor while the Secret of the key is away") {
     CHECK(omni.sent(warehouse) == "old");
 }
 
-// Its own OmniInstance being new is a reason to say nothing for a second, but Synced was said before.
+// Its own OmniInstance being new is a reason to say nothing for a second, but Synced was said
+// before.
 TEST_CASE_FIXTURE(Rivals, "to an older one that is proved while its own OmniInstance is new") {
     omni.lists_take(older.key(), 1h);
     older.applies_instance();

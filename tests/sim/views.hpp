@@ -19,8 +19,8 @@ class KubeViews {
 
     void show(const std::string& client, const std::string& plural, std::uint64_t version);
 
-    // A process that has lost the Lease lists all again, and may not succeed with each kind. When it
-    // begins to is not known: until it is shown something, it may go by anything.
+    // A process that has lost the Lease lists all again, and may not succeed with each kind. When
+    // it begins to is not known: until it is shown something, it may go by anything.
     void forget(const std::string& client);
 
     // When the process had this version of the collection, or a later one; nullopt: not yet.

@@ -1,4 +1,5 @@
-// What Omni refused, and what is sent all the same: pure decisions over the values that are pending.
+// What Omni refused, and what is sent all the same: pure decisions over the values that are
+// pending.
 #pragma once
 
 #include "reconcile/connection/digests.hpp"

@@ -74,10 +74,12 @@ TEST_CASE_FIXTURE(AnsweringServer, "an Event of an object with a long name has a
 
 TEST_CASE_FIXTURE(AnsweringServer,
                   "a namespace that is being terminated takes no Event: not a word") {
-    recorded("x",
-             answers("403 Forbidden",
-                     R"({"kind":"Status","message":"events.events.k8s.io \"x.1\" is forbidden: unable to create )"
-                     R"(new content in namespace a because it is being terminated"})"));
+    recorded(
+        "x",
+        answers(
+            "403 Forbidden",
+            R"({"kind":"Status","message":"events.events.k8s.io \"x.1\" is forbidden: unable to create )"
+            R"(new content in namespace a because it is being terminated"})"));
     CHECK(lines.empty());
     recorded("y", answers("403 Forbidden", R"({"message":"no right"})"));
     CHECK(lines.find("Event not written") != std::string::npos);

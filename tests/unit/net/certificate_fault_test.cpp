@@ -102,8 +102,8 @@ Verdict verify(const std::vector<Certificate>& chain, const std::vector<Certific
     out.trusted = X509_verify_cert(context.get()) == 1;
     out.error = X509_STORE_CTX_get_error(context.get());
     if (!out.trusted) {
-        out.fault = net::certificate_fault(context.get(), host, "spec.caBundleSecretRef",
-                                           "spec.baseURL");
+        out.fault =
+            net::certificate_fault(context.get(), host, "spec.caBundleSecretRef", "spec.baseURL");
         CHECK(out.fault.size() <= 400);
         CHECK(printable(out.fault) == out.fault);
     }

@@ -265,7 +265,9 @@ TEST_CASE_FIXTURE(SchedulerOfSixty,
 }
 
 TEST_CASE_FIXTURE(SchedulerOfSixty, "a breaker that holds nobody back any more closes") {
-    answer = [](const std::string&) { return RequestResult::failed; };
+    answer = [](const std::string&) {
+        return RequestResult::failed;
+    };
     again_after = 0s;
     want_all({"a", "b", "c"});
     REQUIRE(scheduler.breaker_open());
