@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-import yaml
 
-from conftest import ROOT
 from control_plane import ControlPlane, wait_until
+from harm import memory_limit_mib
 from installation import install_crds
 from kube_bulk import CONNECTIONS_PATH, SECRETS_PATH, KubeBulk
 from tenant import GROUP, Emulator, Operator, Tenant
@@ -26,15 +25,7 @@ VALUE_CHARACTERS = 1024
 ANNOTATION_BYTES = 250_000  # of 262,144 for all annotations of an object
 SYNCED = f'omni_connections{{ready="True",reason="Synced"}} {LARGE + ANNOTATED + 1}\n'
 OTHERS = 200  # connections of one organization with such settings: a list of more than 64 MiB
-SHARING = 300  # objects that name one Secret
 SETTLE_SECONDS = 180
-CHART = ROOT / "deploy" / "helm" / "omni-connection-operator" / "values.yaml"
-
-
-def memory_limit_mib() -> float:
-    limit = yaml.safe_load(CHART.read_text())["resources"]["limits"]["memory"]
-    assert limit.endswith("Mi")
-    return float(limit.removesuffix("Mi"))
 
 
 @pytest.fixture(params=["streams", "pages"])
@@ -180,31 +171,3 @@ def test_omni_lists_more_than_is_kept(
     most = large_operator.memory_mib()[1]
     figures("size, Omni's list", f"{OTHERS} connections with settings of 400 KB: {most:.0f} MiB")
     assert most < memory_limit_mib() / 4
-
-
-@pytest.mark.parametrize("plane", ["streams"], indirect=True)
-def test_many_objects_that_name_one_large_secret(
-    large_operator: Operator,
-    plane: ControlPlane,
-    bulk: KubeBulk,
-    crowded: Emulator,
-    figures: Callable[[str, str], None],
-) -> None:
-    tenant = Tenant(plane, crowded, large_operator)
-    large = {"metadata": {"name": "large"}, "stringData": {"password": "p" * 1_000_000}}
-    bulk.send([("POST", SECRETS_PATH.format(tenant.ns), large)])  # refused, but only when it was read
-    ids = [crowded.new_connection() for _ in range(SHARING)]
-    credentials = {"password": {"secretRef": {"name": "large"}}}
-    path = CONNECTIONS_PATH.format(tenant.ns)
-    bulk.send(
-        ("POST", path, connection(f"sharing-{i}", connectionID=ids[i], credentials=credentials))
-        for i in range(SHARING)
-    )
-    refused = f'omni_connections{{ready="False",reason="InvalidCredential"}} {SHARING}\n'
-    wait_until(lambda: refused in large_operator.scrape(), SETTLE_SECONDS, "all have read it")
-    first = large_operator.memory_mib()[1]
-    large_operator.restart()
-    wait_until(lambda: refused in large_operator.scrape(), SETTLE_SECONDS, "all have read it again")
-    most = max(first, large_operator.memory_mib()[1])
-    figures("size, one Secret", f"{SHARING} objects that name one of 1 MB: {most:.0f} MiB at the most")
-    assert most < memory_limit_mib() / 2
