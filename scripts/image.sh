@@ -82,16 +82,19 @@ keyed="$name:inputs-$key"
 if [[ "${FORCE:-0}" != 0 ]] || ! has_image "$keyed"; then
     step "building $image, commit $commit: about 8 minutes on 2 cores"
     uncommitted
+    rm -f -- "$archive.key" # FORCE=1 makes another of the same key
     scripts/buildah.sh build "${flags[@]}" --tag "$keyed" .
-    rm -f -- "$archive.key"
 fi
 scripts/buildah.sh tag "$keyed" "$image" # which may be another check-out's by now
 if [[ -e "$archive" && "$(cat -- "$archive.key" 2>/dev/null)" == "$key" ]]; then
     echo "$archive: the image is up to date (FORCE=1 rebuilds it)"
     exit
 fi
-rm -f -- "$archive"
-scripts/buildah.sh push --quiet "$image" "docker-archive:$archive:$image"
-"${as_root[@]}" chown "$(id -u):$(id -g)" "$archive"
+# Whatever happens meanwhile, also in another check-out with the same store: what the archive is said to
+# be it is, and whole.
+rm -f -- "$archive.key" "$archive.part"
+scripts/buildah.sh push --quiet "$keyed" "docker-archive:$archive.part:$image"
+"${as_root[@]}" chown "$(id -u):$(id -g)" "$archive.part"
+mv -f -- "$archive.part" "$archive"
 echo "$key" >"$archive.key"
 printf '%s: %s\n' "$archive" "$(du -h -- "$archive" | cut -f 1)"

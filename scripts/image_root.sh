@@ -5,7 +5,7 @@
 set -euo pipefail
 binary="${1:?usage: image_root.sh BINARY DIRECTORY}"
 image="${2:?usage: image_root.sh BINARY DIRECTORY}"
-here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
+here="$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
 
 mkdir -p -- "$image"
 install -D -m 755 -- "$binary" "$image/usr/bin/omni-connection-operator"

@@ -1,7 +1,7 @@
 # For the scripts beside it: `source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"`.
 # shellcheck shell=bash
 
-root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
+root="$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 cd -- "$root" || exit 1
 
 # Debian's, for which deps.sh installs modules, even where another python3 is first in PATH.

@@ -20,6 +20,8 @@ if [[ "${1:-}" == --format ]]; then
     exit
 fi
 
+trap 'exit 130' INT # whatever the check that runs makes of it
+
 failed=()
 
 # check NAME COMMAND...: runs it and remembers a failure.

@@ -45,6 +45,17 @@ def preprocessed(entry: dict[str, str]) -> bytes:
     return done.stdout
 
 
+# Where a part of the preprocessor's output comes from.
+LINE_MARK = re.compile(rb'^# \d+ "([^"<]+)"', re.MULTILINE)
+
+
+def own_sources(output: bytes, directory: Path) -> list[bytes]:
+    """Our files that the output is made from, as they are: directives and the comments on them are
+    not in the output."""
+    paths = {(directory / name.decode()).resolve() for name in set(LINE_MARK.findall(output))}
+    return [path.read_bytes() for path in sorted(paths) if path.is_relative_to(ROOT) and path.is_file()]
+
+
 def valid_headers(build: Path) -> Path:
     """A directory of headers that go before those of the system: RapidJSON, valid for clang-tidy."""
     headers = build / "headers"
@@ -55,13 +66,20 @@ def valid_headers(build: Path) -> Path:
     return headers
 
 
+def unbuilt(built: set[str]) -> list[str]:
+    """C++ files of ours that nothing would build, run or look at."""
+    ours = [path for top in ("controller", "tests", "demo") for path in (ROOT / top).rglob("*.cpp")]
+    return sorted(str(path.relative_to(ROOT)) for path in ours if str(path) not in built)
+
+
 def check(
     clang_tidy: str, entry: dict[str, str], build: Path, headers: Path, marks: Path
 ) -> tuple[str, float | None]:
     """What was found, and how long it took: None if nothing has changed since it was clean."""
     source = preprocessed(entry)
     settings = (ROOT / ".clang-tidy").read_bytes()
-    inputs = (clang_tidy.encode(), settings, entry["command"].encode(), source)
+    own = own_sources(source, Path(entry["directory"]))
+    inputs = (clang_tidy.encode(), settings, entry["command"].encode(), source, *own)
     key = hashlib.sha256(b"\0".join(inputs)).hexdigest()
     mark = marks / key
     if source and mark.exists():
@@ -97,6 +115,9 @@ def main() -> int:
     clang_tidy, build, jobs = sys.argv[1], Path(sys.argv[2]).resolve(), int(sys.argv[3])
     entries = json.loads((build / "compile_commands.json").read_text())
     entries = list({entry["file"]: entry for entry in entries}.values())
+    left_out = unbuilt({entry["file"] for entry in entries})
+    for path in left_out:
+        print(f"{path}: no target compiles it")
     marks = build / "tidy-clean"
     marks.mkdir(exist_ok=True)
     headers = valid_headers(build)
@@ -122,7 +143,7 @@ def main() -> int:
         f"clang-tidy: {len(entries)} files, {failed} with findings, "
         f"{unchanged} unchanged since they were clean"
     )
-    return 1 if failed else 0
+    return 1 if failed or left_out else 0
 
 
 if __name__ == "__main__":

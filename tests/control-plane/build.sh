@@ -15,7 +15,7 @@ set -euo pipefail
 # The CRDs' CEL rules and field selectors are tried on these; older servers may refuse them.
 readonly OLDEST_KUBERNETES_MINOR=33
 
-here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
+here="$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
 readonly here
 log_name=control-plane
 # shellcheck source=tests/tools/ready_made.sh
@@ -45,22 +45,33 @@ use_servers() {
     apiserver="$1/kube-apiserver"
 }
 
+# usable ETCD KUBE_APISERVER WHERE
+usable() {
+    if [[ -z "$(version_of "$1")" ]]; then
+        log "etcd in $3 does not run; looking elsewhere"
+        return 1
+    fi
+    if (($(minor_of "$2") < OLDEST_KUBERNETES_MINOR)); then
+        log "kube-apiserver in $3 is not 1.$OLDEST_KUBERNETES_MINOR or newer; looking elsewhere"
+        return 1
+    fi
+}
+
 servers_of_kubebuilder_assets() {
     [[ -n "${KUBEBUILDER_ASSETS:-}" ]] || return 1
     if ! holds_all "$KUBEBUILDER_ASSETS" etcd kube-apiserver; then
         log "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS does not hold both etcd and kube-apiserver; looking elsewhere"
         return 1
     fi
+    usable "$KUBEBUILDER_ASSETS/etcd" "$KUBEBUILDER_ASSETS/kube-apiserver" KUBEBUILDER_ASSETS || return 1
     log "using etcd and kube-apiserver of KUBEBUILDER_ASSETS"
-    use_servers "$(cd -- "$KUBEBUILDER_ASSETS" && pwd)"
+    use_servers "$(CDPATH='' cd -- "$KUBEBUILDER_ASSETS" && pwd)"
 }
 
 servers_in_path() {
     etcd="$(command -v etcd)" && apiserver="$(command -v kube-apiserver)" || return 1
-    if (($(minor_of "$apiserver") < OLDEST_KUBERNETES_MINOR)); then
-        log "kube-apiserver in PATH is not 1.$OLDEST_KUBERNETES_MINOR or newer; looking elsewhere"
-        return 1
-    fi
+    etcd="$(realpath -s -- "$etcd")" apiserver="$(realpath -s -- "$apiserver")" # PATH may be relative
+    usable "$etcd" "$apiserver" PATH || return 1
     log "using etcd and kube-apiserver in PATH"
 }
 
@@ -160,14 +171,19 @@ find_kubectl() {
     fi
 }
 
-link_programs() { ln -s -- "${links[@]}" "$1/"; }
+# Each by its name here: what it is a link to may have another.
+link_programs() {
+    ln -s -- "${links[0]}" "$1/etcd"
+    ln -s -- "${links[1]}" "$1/kube-apiserver"
+    ln -s -- "${links[2]}" "$1/kubectl"
+}
 
 # Callers want one directory: where there are several, one of links.
 print_directory() {
     local directory
     directory="$(dirname -- "$apiserver")"
     if [[ "$etcd" != "$directory/etcd" || "$kubectl" != "$directory/kubectl" ]]; then
-        links=("$(realpath -- "$etcd")" "$(realpath -- "$apiserver")" "$(realpath -- "$kubectl")")
+        links=("$(realpath -s -- "$etcd")" "$(realpath -s -- "$apiserver")" "$(realpath -s -- "$kubectl")")
         directory="$cache_root/control-plane-links-$(printf '%s\n' "${links[@]}" | sha256sum | cut -c1-16)"
         fill_once "$directory" link_programs etcd kube-apiserver kubectl
     fi

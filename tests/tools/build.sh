@@ -7,7 +7,7 @@
 # `make lint` passes.
 set -euo pipefail
 log_name=tools
-here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
+here="$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source=tests/tools/ready_made.sh
 source "$here/ready_made.sh"
 
@@ -16,7 +16,7 @@ module=$1
 program=$2
 [[ -f "$module/go.mod" ]] || module="$here/$module"
 [[ -f "$module/go.mod" ]] || fail "there is no $module/go.mod"
-module="$(cd -- "$module" && pwd)"
+module="$(CDPATH='' cd -- "$module" && pwd)"
 
 if ! find_tool "$module" "$program" && [[ "$program" == helm ]] &&
     ready_made helm "$(module_version "$module/go.mod" helm.sh/helm/v4)"; then

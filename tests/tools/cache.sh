@@ -18,7 +18,7 @@ holds_all() {
     local directory=$1 program
     shift
     for program in "$@"; do
-        [[ -x "$directory/$program" ]] || return 1
+        [[ -f "$directory/$program" && -x "$directory/$program" ]] || return 1
     done
 }
 
@@ -124,7 +124,7 @@ pip_install() {
     }
     run_with_heartbeat "preparing pip" "$python" -m venv "$directory/pip" &&
         run_with_heartbeat "downloading" "$directory/pip/bin/pip" install --quiet \
-            --disable-pip-version-check --no-deps --no-compile --only-binary :all: \
-            --target "$directory" "$@" || return 1
+            --disable-pip-version-check --retries 3 --timeout 15 --no-deps \
+            --no-compile --only-binary :all: --target "$directory" "$@" || return 1
     rm -rf -- "$directory/pip"
 }

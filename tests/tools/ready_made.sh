@@ -4,7 +4,7 @@
 # shellcheck source=tests/tools/go.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/go.sh"
 
-ready_made_package="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)/kubectl-helm.txt"
+ready_made_package="$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)/kubectl-helm.txt"
 readonly ready_made_package
 
 # What a program says is its version, e.g. v1.36.3; nothing if it does not run.
