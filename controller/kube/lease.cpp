@@ -223,7 +223,7 @@ asio::awaitable<Result<void>> LeaderElector::release(std::string unsettled) {
         co_return make_error(ErrorClass::invalid, "the Lease is not held");
     LeaseRecord wanted = view_.record();
     wanted.holder.clear();
-    wanted.duration = std::chrono::seconds(1);
+    wanted.duration = released_duration;
     wanted.unsettled = std::move(unsettled);
     co_return co_await rewrite(std::move(wanted));
 }

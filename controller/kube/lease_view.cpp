@@ -47,7 +47,8 @@ std::optional<Takeover> LeaseView::may_take(rt::TimePoint asked) const {
         return claimed_.value_or(Takeover::unclean);
     if (record_.absent() && !vanished_)
         return Takeover::none;
-    if (released())
+    // Who empties the Lease by hand does not know whether its holder is at work.
+    if (released() && record_.duration == released_duration)
         return record_.unsettled.empty() ? Takeover::clean : Takeover::unsettled;
     // A holder that asked for a longer term has it.
     if (asked - *since_ >= std::max(record_.duration, duration_))

@@ -40,6 +40,10 @@ struct LeaseRecord {
 // holder's terms.
 inline constexpr std::string_view unsettled_annotation = "omniconnection.io/unsettled";
 
+// The term of a Lease that its holder has released: by that it is told from one that somebody else
+// has emptied.
+inline constexpr rt::Duration released_duration = std::chrono::seconds(1);
+
 LeaseRecord decode_lease(const json::Value& lease);
 
 class LeaseView {

@@ -4,6 +4,8 @@
 #include "base/text.hpp"
 #include "http/retry_after.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -168,12 +170,11 @@ ErrorClass class_of(int status) {
         return ErrorClass::not_found;
     case 429:
         return ErrorClass::rate_limited;
-    case 408:
-    case 409: // something else changes the connection just now
-    case 425:
+    case 400:
+    case 422:
+        return ErrorClass::refused;
+    default: // whatever else it was, the value was not looked at, and another time it may be
         return ErrorClass::unavailable;
-    default:
-        return status >= 400 && status < 500 ? ErrorClass::refused : ErrorClass::unavailable;
     }
 }
 
@@ -186,6 +187,27 @@ bool says_failure(const json::Value& body) {
     return json::bool_at(body, "success") == false || json::string_at(body, "success") == "false";
 }
 
+// What Omni answers to what it has carried out: an object that says nothing of an error. `success`
+// is not asked for, since not all answers have it.
+bool says_success(const json::Value& body) {
+    if (!body.IsObject())
+        return false;
+    if (const auto* success = json::find(body, "success"))
+        return json::bool_at(body, "success") == true || json::text_of(*success) == "true";
+    return std::ranges::none_of(std::array{"error", "errors", "detail"}, [&](const char* name) {
+        const auto* member = json::find(body, name);
+        return member != nullptr && !member->IsNull();
+    });
+}
+
+// A 2xx by which nobody can tell whether it was stored, or will be.
+Error undecided(int status, const std::string& how) {
+    return {.kind = ErrorClass::unavailable,
+            .message = "Omni returned " + std::to_string(status) + how,
+            .http_status = status,
+            .sent = Sent::maybe};
+}
+
 std::string answered(int status) {
     return "Omni returned " + std::to_string(status);
 }
@@ -195,22 +217,21 @@ std::string answered(int status) {
 Result<void> check_success(const http::Response& response, const Outgoing& outgoing, WallTime now) {
     if (!is_success(response.status))
         return error_of(response, outgoing, now);
-    Error error;
-    error.http_status = response.status;
-    if (is_html(response)) {
-        error.kind = ErrorClass::unavailable;
-        error.sent = Sent::maybe;
-        error.message = answered(response.status) +
-                        " with an HTML page instead of an API response; check spec.baseURL";
-        return error;
-    }
+    if (is_html(response))
+        return undecided(response.status,
+                         " with an HTML page instead of an API response; check spec.baseURL");
     const auto document = parsed_body(response);
-    if (!document || !says_failure(*document))
+    if (document && says_failure(*document))
+        return Error{.kind = ErrorClass::refused,
+                     .message = answered(response.status) + ", but no success" +
+                                explanation(response, outgoing),
+                     .http_status = response.status};
+    const bool done = response.status == 200 || response.status == 204;
+    const bool empty = response.body.expose().empty();
+    if (done && (empty || (document && says_success(*document))))
         return {};
-    error.kind = ErrorClass::refused;
-    error.message =
-        answered(response.status) + ", but no success" + explanation(response, outgoing);
-    return error;
+    return undecided(response.status, ", which does not say that it was done" +
+                                          (empty ? "" : explanation(response, outgoing)));
 }
 
 Error error_of(const http::Response& response, const Outgoing& outgoing, WallTime now) {

@@ -188,12 +188,25 @@ class TlsStream final : public Stream {
     void unwatch() override { watch_.stop(stream_.next_layer()); }
 
     bool idle_and_open() override {
-        return stream_.lowest_layer().is_open() && socket_is_quiet(stream_.next_layer());
+        return stream_.lowest_layer().is_open() && socket_is_quiet(stream_.next_layer()) &&
+               nothing_is_buffered();
     }
 
     void close() noexcept override { stream_.lowest_layer().close(ignored_); }
 
   private:
+    // What came with the last response, in the same segment, is not in the socket any more: a
+    // second answer would be taken for that of the next request.
+    bool nothing_is_buffered() {
+        SSL* ssl = stream_.native_handle();
+        char byte = 0;
+        ERR_clear_error();
+        const int peeked = SSL_peek(ssl, &byte, 1); // deals with tickets and the like, too
+        const bool nothing = peeked <= 0 && SSL_get_error(ssl, peeked) == SSL_ERROR_WANT_READ;
+        ERR_clear_error();
+        return nothing && BIO_ctrl_pending(SSL_get_rbio(ssl)) == 0;
+    }
+
     std::shared_ptr<net::TlsContext> context_;
     asio::ssl::stream<tcp::socket> stream_;
     std::string fault_; // of the server's certificate

@@ -110,8 +110,8 @@ TEST_CASE_FIXTURE(OnItsWay, "SIGKILL, and all objects are made again before the 
     check_charlie_is_there_in_the_end();
 }
 
-TEST_CASE_FIXTURE(OnItsWay, "a gateway gives up on it") {
-    for (const unsigned status : {503U, 524U}) {
+TEST_CASE_FIXTURE(OnItsWay, "a gateway gives up on it, or takes it for later") {
+    for (const unsigned status : {202U, 503U, 524U}) {
         CAPTURE(status);
         world.passes(5min);
         sales.writes("db", "alfa");

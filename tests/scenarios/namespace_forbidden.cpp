@@ -94,6 +94,17 @@ TEST_CASE_FIXTURE(Watched, "for good: after a minute the connection is another's
     CHECK(world.readiness() == "200 ok\n");
 }
 
+TEST_CASE_FIXTURE(Watched, "for good, and who took the connection over is gone before it is back") {
+    held_before();
+    starts_without_it();
+    world.passes(2min);
+    REQUIRE(omni.sent(warehouse) == "old young");
+    younger.deletes("warehouse");
+    world.kube_recovers();
+    CHECK(world.omni_gets(warehouse, "old", back_within));
+    CHECK(older.in_step("warehouse"));
+}
+
 TEST_CASE_FIXTURE(Watched,
                   "until the next start: both statuses vouch, and the older is sent again") {
     held_before();

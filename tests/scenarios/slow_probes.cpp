@@ -63,6 +63,32 @@ TEST_CASE_FIXTURE(OneConnection, "a role that Omni refused does not hold up a cr
     CHECK(omni.sent(warehouse) == "alfa alfa bravo"); // the first with the role
 }
 
+TEST_CASE_FIXTURE(OneConnection, "what Omni refused is sent once more when that is asked for") {
+    omni.each_push(warehouse, refused_with(400));
+    applies();
+    REQUIRE(sales.sees("warehouse", "Rejected"));
+    sales.annotates("warehouse", "reconcile.omniconnection.io/forceAt", "1");
+    world.passes(1min);
+    CHECK(omni.sent(warehouse) == "alfa alfa");
+    CHECK(sales.reason("warehouse") == "Rejected");
+    omni.recovers();
+    sales.annotates("warehouse", "reconcile.omniconnection.io/forceAt", "2");
+    CHECK(sales.in_step("warehouse"));
+    CHECK(omni.sent(warehouse) == "alfa alfa alfa");
+}
+
+TEST_CASE_FIXTURE(OneConnection, "what is refused for another reason than the value heals") {
+    for (const unsigned status : {402U, 405U, 413U, 423U, 451U}) {
+        CAPTURE(status);
+        omni.next_push(warehouse, refused_with(status));
+        applies();
+        sales.writes("db", "value-" + std::to_string(status));
+        CHECK(world.omni_gets(warehouse, "value-" + std::to_string(status), 30s));
+        CHECK(sales.in_step("warehouse"));
+        world.passes(1min);
+    }
+}
+
 TEST_CASE_FIXTURE(OneConnection, "a connection that the key may not change") {
     omni.restricts(sales.key(), {});
     applies();

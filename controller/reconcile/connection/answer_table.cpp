@@ -31,9 +31,11 @@ constexpr std::array rows{
 static_assert(rows.size() == error_classes, "each class has its row");
 
 // No answer, or one of a proxy that gave up on a server which may still be at work: 408, 502, 504,
-// Envoy's 503, Cloudflare's 520 to 530. Only 500 and 501 are sure to be that server's own.
+// Envoy's 503, Cloudflare's 520 to 530; or a 2xx such as 202 that promises it. Only 500 and 501 are
+// sure to be that server's own, and its last word.
 bool may_land_late(const Error& error) {
-    return error.http_status == 0 || error.http_status == 408 || error.http_status > 501;
+    const int status = error.http_status;
+    return status == 0 || (status >= 200 && status < 300) || status == 408 || status > 501;
 }
 
 } // namespace

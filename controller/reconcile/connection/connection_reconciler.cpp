@@ -136,13 +136,17 @@ std::shared_ptr<ConnectionState> ConnectionReconciler::restore(const api::OmniCo
     state->vouched.written(object.status);
     state->target = object.status.applied.target;
     restore_pin(*state, object);
+    // Others may have sent since it was last seen: its namespace could not be read for a while.
+    const bool came_later = begun_ &&
+                            services_.statuses.authority() == StatusSink::Authority::ours &&
+                            targets_.may_have_been_sent_to(object.status.applied.target);
     std::shared_ptr<const kube::SecretMeta> secret;
     if (object.credential)
         secret =
             caches_.secrets.get({.ns = object.meta.key.ns, .name = object.credential->secret.name});
     restore_fields(targets_, object, services_.digest_key,
                    {.all_is_recorded = services_.leadership.all_is_recorded(),
-                    .rewound = services_.leadership.rewound,
+                    .rewound = services_.leadership.rewound || came_later,
                     .secret = secret ? &secret->meta : nullptr,
                     .secret_is_newer = !begun_},
                    services_.runtime.now());

@@ -76,6 +76,7 @@ struct ConnectionState {
     std::optional<omni::CredentialKind> compared_kind;
     // The fields that were accepted for this token of forceAt, until the status has the token too.
     std::string force_token;
+    std::string refusals_forgotten_for; // a token of force: each asks once more
     FieldSet forced;
     bool force_pending = false; // something is to be sent for the token that is not sent yet
     Refusals refusals;

@@ -75,6 +75,7 @@ Action Decider::run() {
     examine_settings();
     if (seen_.view)
         judge_drift();
+    forget_refusals_if_forced();
     recall_rejection();
     if (!pending().empty() && !state_.pending_since)
         state_.pending_since = seen_.now;
@@ -106,6 +107,17 @@ Action Decider::run() {
     if (choice.send.contains(Field::credential) && seen_.reading->spent)
         return read_secret(); // each attempt reads again
     return Send{.fields = choice.send, .request_class = request_class(choice.send)};
+}
+
+// Whoever asks for it has a reason to expect another answer.
+void Decider::forget_refusals_if_forced() {
+    const std::string& token = seen_.object->force_requested_at;
+    if (token.empty() || token == state_.status.last_handled_force_at ||
+        token == state_.refusals_forgotten_for)
+        return;
+    state_.refusals_forgotten_for = token;
+    state_.refusals = {};
+    state_.status.rejected.reset();
 }
 
 void Decider::note_forced(const FieldSet& fields) {

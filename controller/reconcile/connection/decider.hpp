@@ -31,6 +31,7 @@ class Decider {
     void follow_version();
     void examine_settings();
     void examine_setting(omni::Field field, std::string digest);
+    void forget_refusals_if_forced();
     void recall_rejection();
     std::optional<Action> check_preparation();
     void give_up_credential(Outcome why);

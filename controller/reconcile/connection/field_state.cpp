@@ -40,6 +40,7 @@ std::optional<rt::TimePoint> FieldState::confirm_at(const std::string& uid) cons
 }
 
 void FieldState::begin_sending(const std::string& uid, const std::string& digest) {
+    sent_ = true;
     sending_ = Sending{.uid = uid, .digest = digest};
 }
 

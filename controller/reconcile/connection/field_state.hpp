@@ -77,6 +77,9 @@ class FieldState {
     // Nothing is known that a later reader would miss.
     [[nodiscard]] bool forgettable(rt::TimePoint now) const { return !applied_ && settled(now); }
 
+    // Whether this process has sent it, whatever came of that.
+    [[nodiscard]] bool was_sent() const { return sent_; }
+
     // --- what happens
     // A byte of the request may leave from now on. One of the four below follows.
     void begin_sending(const std::string& uid, const std::string& digest);
@@ -129,6 +132,7 @@ class FieldState {
         rt::TimePoint until{};
     };
 
+    bool sent_ = false; // by this process, whoever for
     std::optional<Value> applied_;
     std::optional<Confirmation> confirming_;
     std::optional<Sending> sending_;

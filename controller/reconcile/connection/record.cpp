@@ -20,6 +20,13 @@ bool is_wanted(const api::AppliedCredential& entry, const api::OmniConnection& o
            secret->resource_version == entry.secret_resource_version;
 }
 
+// Not: it was there before the object, whose status somebody has restored. Clocks may differ.
+bool is_its_own(const std::string& pushed_at, const api::OmniConnection& object) {
+    constexpr auto clocks_differ = std::chrono::minutes(1);
+    const auto pushed = parse_rfc3339(pushed_at);
+    return !pushed || *pushed + clocks_differ >= object.meta.created;
+}
+
 } // namespace
 
 void record_fields(api::OmniConnection::Status& status, const api::OmniConnection& object,
@@ -52,24 +59,27 @@ void restore_fields(Targets& targets, const api::OmniConnection& object, const D
     const bool spec_was_seen = object.status.observed_generation == object.meta.generation;
     if (trust.rewound || (!trust.all_is_recorded && !spec_was_seen))
         return;
-    const auto believe = [&](bool wanted) {
-        return trust.all_is_recorded || wanted;
+    const auto believe = [&](const std::string& pushed_at, bool wanted) {
+        return is_its_own(pushed_at, object) && (trust.all_is_recorded || wanted);
     };
     const auto& credential = applied.credential;
     const bool went_back =
         credential && trust.secret != nullptr && trust.secret_is_newer &&
         trust.secret->uid == credential->secret_uid &&
         kube::is_older_version(trust.secret->resource_version, credential->secret_resource_version);
-    if (credential && !went_back && believe(is_wanted(*credential, object, trust.secret)))
+    if (credential && !went_back &&
+        believe(credential->pushed_at, is_wanted(*credential, object, trust.secret)))
         state[Field::credential].restore(
             {.uid = uid, .digest = credential->digest, .entry = *credential});
-    if (const auto& role = applied.base_role; role && believe(object.base_role == role->value))
+    if (const auto& role = applied.base_role;
+        role && believe(role->pushed_at, object.base_role == role->value))
         state[Field::base_role].restore(
             {.uid = uid,
              .digest = base_role_digest(key, uid, applied.target, role->value),
              .entry = *role});
     if (const auto& attribute = applied.environment_user_attribute;
-        attribute && believe(object.environment_user_attribute == attribute->value))
+        attribute &&
+        believe(attribute->pushed_at, object.environment_user_attribute == attribute->value))
         state[Field::environment_user_attribute].restore(
             {.uid = uid,
              .digest = environment_digest(key, uid, applied.target, attribute->value),

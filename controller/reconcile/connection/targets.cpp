@@ -32,6 +32,10 @@ void TargetState::release_all_but(const FieldSet& held, const std::string& uid) 
             (*this)[field].release(uid);
 }
 
+bool TargetState::was_sent_to() const {
+    return std::ranges::any_of(fields_, [](const FieldState& field) { return field.was_sent(); });
+}
+
 bool TargetState::forgettable(rt::TimePoint now) const {
     return std::ranges::all_of(fields_,
                                [&](const FieldState& field) { return field.forgettable(now); });
@@ -87,10 +91,17 @@ const TargetState* Targets::find(const Target& target) const {
     return it == states_.end() ? nullptr : &it->second;
 }
 
+bool Targets::may_have_been_sent_to(const Target& target) const {
+    const auto* state = find(target);
+    return forgot_one_sent_to_ || (state != nullptr && state->was_sent_to());
+}
+
 void Targets::sweep(const std::set<Target>& kept, rt::TimePoint now) {
     std::erase_if(states_, [&](const auto& entry) {
-        return !kept.contains(entry.first) && !under_way_.contains(entry.first) &&
-               entry.second.forgettable(now);
+        const bool forgotten = !kept.contains(entry.first) && !under_way_.contains(entry.first) &&
+                               entry.second.forgettable(now);
+        forgot_one_sent_to_ |= forgotten && entry.second.was_sent_to();
+        return forgotten;
     });
 }
 

@@ -33,6 +33,8 @@ class TargetState {
     void release_all_but(const FieldSet& held, const std::string& uid);
 
     [[nodiscard]] bool forgettable(rt::TimePoint now) const;
+    // Whether this process has sent anything there.
+    [[nodiscard]] bool was_sent_to() const;
 
   private:
     std::array<FieldState, all_fields.size()> fields_;
@@ -51,6 +53,9 @@ class Targets {
     [[nodiscard]] std::string unsettled(rt::TimePoint now) const;
     // The process before said so, or ended without a word: see FieldState.
     void suspect_until(rt::TimePoint until, std::string_view where);
+
+    // Whether this process may have sent anything there, so that older statuses say nothing of it.
+    [[nodiscard]] bool may_have_been_sent_to(const Target& target) const;
 
     static constexpr std::string_view everywhere = "everywhere";
 
@@ -75,6 +80,7 @@ class Targets {
     std::map<Target, TargetState> states_;
     std::map<Target, std::set<ObjectKey>> under_way_; // and who waits
     [[nodiscard]] bool suspects(const Target& target) const;
+    bool forgot_one_sent_to_ = false;
 
     rt::TimePoint suspect_until_ = rt::TimePoint::min();
     std::set<std::string> suspected_; // fingerprints, or `everywhere`

@@ -19,8 +19,8 @@ const std::string lease_path = leases_path + "/leader";
 
 std::string lease(const std::string& holder, const std::string& version) {
     return R"({"metadata":{"name":"leader","namespace":"ops","resourceVersion":")" + version +
-           R"("},"spec":{"holderIdentity":")" + holder +
-           R"(","leaseDurationSeconds":15,"leaseTransitions":1}})";
+           R"("},"spec":{"holderIdentity":")" + holder + R"(","leaseDurationSeconds":)" +
+           (holder.empty() ? "1" : "15") + R"(,"leaseTransitions":1}})";
 }
 
 std::string event(const std::string& type, const std::string& object) {

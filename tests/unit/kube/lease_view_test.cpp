@@ -44,6 +44,12 @@ TEST_CASE("whether the Lease may be taken") {
         {"released while we looked",
          {{0s, held_by("a", "5")}, {2s, held_by("", "6", 1s)}},
          Takeover::clean},
+        {"emptied by somebody: it may be held still",
+         {{0s, held_by("a", "5")}, {2s, held_by("", "6")}, {16s, held_by("", "6")}},
+         std::nullopt},
+        {"emptied by somebody, a term ago",
+         {{0s, held_by("a", "5")}, {2s, held_by("", "6")}, {18s, held_by("", "6")}},
+         Takeover::unclean},
         {"held", {{0s, held_by("a", "5")}}, std::nullopt},
         {"held, and as old as its term less the first answer's flight",
          {{0s, held_by("a", "5")}, {15s, held_by("a", "5")}},
@@ -67,7 +73,7 @@ TEST_CASE("whether the Lease may be taken") {
         {"deleted, and its holder's term is over",
          {{0s, held_by("a", "5")}, {5s, none}, {21s, none}},
          Takeover::unclean},
-        {"deleted after it was released", {{0s, held_by("", "5")}, {5s, none}}, Takeover::none},
+        {"deleted after it was released", {{0s, held_by("", "5", 1s)}, {5s, none}}, Takeover::none},
     };
     for (const auto& row : rows) {
         CAPTURE(row.name);

@@ -59,13 +59,13 @@ TEST_CASE("errors: class and certainty by status") {
         {100, unavailable, Sent::maybe}, {301, unavailable, Sent::no},
         {302, unavailable, Sent::no},    {307, unavailable, Sent::no},
         {308, unavailable, Sent::no},    {400, refused, Sent::no},
-        {401, unauthorized, Sent::no},   {402, refused, Sent::no},
+        {401, unauthorized, Sent::no},   {402, unavailable, Sent::no},
         {403, forbidden, Sent::no},      {404, not_found, Sent::no},
-        {405, refused, Sent::no},        {408, unavailable, Sent::maybe},
+        {405, unavailable, Sent::no},    {408, unavailable, Sent::maybe},
         {409, unavailable, Sent::no},    {410, not_found, Sent::no},
-        {413, refused, Sent::no},        {415, refused, Sent::no},
+        {413, unavailable, Sent::no},    {415, unavailable, Sent::no},
         {422, refused, Sent::no},        {425, unavailable, Sent::no},
-        {429, rate_limited, Sent::no},   {451, refused, Sent::no},
+        {429, rate_limited, Sent::no},   {451, unavailable, Sent::no},
         {500, unavailable, Sent::maybe}, {501, unavailable, Sent::maybe},
         {502, unavailable, Sent::maybe}, {503, unavailable, Sent::maybe},
         {504, unavailable, Sent::maybe}, {524, unavailable, Sent::maybe},
@@ -272,8 +272,8 @@ TEST_CASE("errors: Retry-After") {
 
 TEST_CASE("updates: what counts as carried out") {
     for (const auto* body :
-         {R"({"success":true,"message":"Updated connection credentials."})", "", "{}", "null", "OK",
-          R"({"message":"stored"})", R"({"success":null})", "{broken"}) {
+         {R"({"success":true,"message":"Updated connection credentials."})", "", "{}",
+          R"({"message":"stored"})", R"({"success":"true"})", R"({"error":null})"}) {
         INFO(body);
         CHECK(check_success(answer(200, body), {}, now).has_value());
         CHECK(check_success(answer(204, body), {}, now).has_value());
@@ -295,6 +295,23 @@ TEST_CASE("updates: what counts as carried out") {
         CHECK(failed(200, R"({"success":"false"})").message == "Omni returned 200, but no success");
         CHECK(failed(202, R"({"success":false,"error":"not correct-horse"})").message ==
               "Omni returned 202, but no success: " + std::string(withheld));
+    }
+    SUBCASE("what does not say that it was done is undecided") {
+        for (const auto* body :
+             {"null", "OK", "[]", "{broken", R"({"success":null})", R"({"error":"500"})",
+              R"({"error":"500","message":"not stored"})", R"({"detail":"no","status":500})",
+              R"({"errors":[{"message":"no"}]})"}) {
+            INFO(body);
+            const auto e = failed(200, body);
+            CHECK(e.kind == ErrorClass::unavailable);
+            CHECK(e.sent == Sent::maybe);
+            CHECK(e.message.starts_with("Omni returned 200, which does not say that it was done"));
+        }
+        // Accepted for later, from a cache, a part: whatever the body says.
+        for (const int status : {201, 202, 203, 205, 206, 226, 299})
+            CHECK(failed(status, R"({"success":true})").sent == Sent::maybe);
+        CHECK(failed(202, R"({"message":"queued"})").message ==
+              "Omni returned 202, which does not say that it was done: queued");
     }
     SUBCASE("a portal's page is not Omni's answer") {
         for (const auto& e : {failed(200, "<html>Sign in</html>"),

@@ -374,9 +374,16 @@ TEST_CASE("decide: sent again, as asked for") {
              s.object.force_requested_at = "t";
          },
          "send credential base_role as rotation"},
-        {"force: not what was refused",
+        {"force: what was refused, too",
          [](Scene& s) {
              s.object.force_requested_at = "t";
+             s.read("5", "d5");
+             refuse(s, {Field::base_role});
+         },
+         "send credential base_role as settings"},
+        {"force: what was refused after that is not sent again",
+         [](Scene& s) {
+             s.object.force_requested_at = s.state.refusals_forgotten_for = "t";
              s.read("5", "d5");
              refuse(s, {Field::base_role});
          },

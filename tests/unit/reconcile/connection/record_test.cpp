@@ -163,6 +163,9 @@ TEST_CASE("how far a status is believed") {
     const auto key_wanted =
         with([](api::OmniConnection& object) { object.credential->secret.key = "next"; });
     const auto made_again = with([](api::OmniConnection& object) { object.meta.uid = "v"; });
+    const auto restored = with([](api::OmniConnection& object) {
+        object.meta.created = *parse_rfc3339("2026-01-02T12:00:00Z"); // after two of the three
+    });
     const auto same = secret_at("5");
     const auto touched = secret_at("6");
     const auto replaced = secret_at("5", "t");
@@ -199,6 +202,7 @@ TEST_CASE("how far a status is believed") {
         {"an entry that was removed", role_lost, true, &same, "role "},
         {"an entry that says something else", role_edited, true, &same, "role "},
         {"another object of the name: settings are its own", made_again, true, &same, ""},
+        {"a status from before the object", restored, true, &same, "credential role "},
     };
     for (const Row& row : rows) {
         CAPTURE(row.name);
