@@ -131,9 +131,11 @@ asio::awaitable<std::optional<Takeover>> LeaderElector::attempt(Look look) {
 
 void LeaderElector::report_waiting() {
     const LeaseRecord& record = view_.record();
-    std::string state = record.absent()         ? "deleted; its holder may still be active"
-                        : record.holder.empty() ? "released"
-                                                : "held by " + record.holder;
+    std::string state = record.absent()    ? "deleted; its holder may still be active"
+                        : view_.released() ? "released"
+                        : record.holder.empty()
+                            ? "emptied by somebody; its holder may still be active"
+                            : "held by " + record.holder;
     if (!record.holder.empty() && record.duration > long_term)
         state += ", for " + std::to_string(whole_seconds(record.duration)) +
                  " s from its last renewal: if that replica is gone, delete the Lease";

@@ -48,7 +48,7 @@ std::optional<Takeover> LeaseView::may_take(rt::TimePoint asked) const {
     if (record_.absent() && !vanished_)
         return Takeover::none;
     // Who empties the Lease by hand does not know whether its holder is at work.
-    if (released() && record_.duration == released_duration)
+    if (released())
         return record_.unsettled.empty() ? Takeover::clean : Takeover::unsettled;
     // A holder that asked for a longer term has it.
     if (asked - *since_ >= std::max(record_.duration, duration_))

@@ -61,7 +61,9 @@ class LeaseView {
     [[nodiscard]] std::optional<Takeover> may_take(rt::TimePoint asked) const;
 
     // Its last holder gave it back.
-    [[nodiscard]] bool released() const { return !record_.absent() && record_.holder.empty(); }
+    [[nodiscard]] bool released() const {
+        return !record_.absent() && record_.holder.empty() && record_.duration == released_duration;
+    }
 
     // What to write to take it. may_take() returns the same while it is not known whether that
     // arrived: our own name in the Lease is from an earlier attempt of ours.

@@ -37,22 +37,63 @@ TEST_CASE_FIXTURE(Rivals, "the older object's key is refused") {
     CHECK(omni.sent(warehouse) == "young young-2");
 }
 
-// What it applied, it applied by a right that it has no more.
-TEST_CASE_FIXTURE(Rivals, "the older object turns to an OmniInstance of its own, with any key") {
-    Tenant& platform = world.tenant("platform");
-    platform.applies_instance({.allows = all_namespaces()});
-    older.applies(
-        {.name = "warehouse", .id = warehouse, .secret = "db", .instance_of = "platform"});
-    world.starts();
-    REQUIRE(older.in_step("warehouse"));
-    omni.refuses("junk");
+namespace {
+
+// What it applied, it applied by a right that it has no more: it turns to an OmniInstance of its
+// own.
+struct TurnsToItsOwn : Rivals {
+    TurnsToItsOwn() {
+        Tenant& platform = world.tenant("platform");
+        platform.applies_instance({.allows = all_namespaces()});
+        older.applies(
+            {.name = "warehouse", .id = warehouse, .secret = "db", .instance_of = "platform"});
+        world.starts();
+        REQUIRE(older.in_step("warehouse"));
+        world.passes(2s); // or the two would be as old as each other
+    }
+
+    void turns() const {
+        older.changes("warehouse",
+                      {{"instanceRef", bj::object{{"name", "omni"}, {"namespace", "team-b"}}}});
+    }
+
+    void check_younger_gets_it() {
+        younger.applies(
+            {.name = "warehouse", .id = warehouse, .secret = "db", .instance_of = "platform"});
+        CHECK(younger.in_step("warehouse", 2min));
+        CHECK(omni.held(warehouse) == "young");
+        CHECK(older.vouched("warehouse").empty());
+    }
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(TurnsToItsOwn, "the older object's own OmniInstance has a junk key") {
     older.applies_instance({.key = "junk"});
-    older.changes("warehouse", {{"instanceRef", bj::object{{"name", "omni"}}}});
-    younger.applies(
-        {.name = "warehouse", .id = warehouse, .secret = "db", .instance_of = "platform"});
-    CHECK(younger.in_step("warehouse", 2min));
-    CHECK(omni.held(warehouse) == "young");
-    CHECK(older.vouched("warehouse").empty());
+    omni.refuses("junk");
+    turns();
+    check_younger_gets_it();
+}
+
+TEST_CASE_FIXTURE(TurnsToItsOwn, "the older object's own OmniInstance has no key") {
+    older.applies_instance({.keyless = true});
+    turns();
+    check_younger_gets_it();
+}
+
+TEST_CASE_FIXTURE(TurnsToItsOwn, "the older object's own OmniInstance is suspended") {
+    older.applies_instance({.suspended = true});
+    turns();
+    check_younger_gets_it();
+}
+
+TEST_CASE_FIXTURE(TurnsToItsOwn, "the older object turned while no process ran") {
+    world.kills();
+    world.passes(1s);
+    older.applies_instance({.suspended = true});
+    turns();
+    world.starts();
+    check_younger_gets_it();
 }
 
 TEST_CASE_FIXTURE(Rivals, "the older object's OmniInstance was suspended from the beginning") {

@@ -194,7 +194,11 @@ ClaimsOracle::Proof ClaimsOracle::proof(const Name& object, const Standing& stan
                                                           of.client, plurals::objects, limit)) {
         const bool tells = status != nullptr && status->target == of.target;
         out.possible |= tells && status->sent_anything();
-        by_status &= tells && status->applied[place(of.field)];
+        // What was applied for another spec was perhaps applied through another instance.
+        by_status &= tells && status->applied[place(of.field)] &&
+                     std::ranges::all_of(standing.objects, [&](const ObjectFacts* one) {
+                         return one->generation == status->observed_generation;
+                     });
     }
     bool by_key = !standing.keys.empty();
     out.unknown = !standing.keys.empty();

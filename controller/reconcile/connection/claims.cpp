@@ -56,6 +56,20 @@ bool pending(const std::optional<Claim>& claim) {
 
 // --- one object's claim ------------------------------------------------------------------------
 
+// Whoever turns to another OmniInstance takes nothing along that the one before has proved. If that
+// may have happened before this process began, the status counts until the instance is known.
+const Vouch& Claims::vouched_for(const api::OmniConnection& object, const ConnectionState& state,
+                                 const Target& target) const {
+    static const Vouch none;
+    if (state.vouched_through == object.instance)
+        return state.vouched.at(target);
+    const auto instance = caches_.instances.get(object.instance);
+    const auto view = instances_.view(object.instance);
+    const bool known = instance && view && view->uid == instance->meta.uid &&
+                       view->generation == instance->meta.generation;
+    return state.vouched_through || known ? none : state.vouched.at(target);
+}
+
 std::optional<Proof> Claims::proof_of(const api::OmniConnection& object,
                                       const ConnectionState& state, Allowance allowed,
                                       const Target& target) const {
@@ -63,12 +77,13 @@ std::optional<Proof> Claims::proof_of(const api::OmniConnection& object,
         return Proof::pending;
     const auto instance = caches_.instances.get(object.instance);
     const auto view = instances_.view(object.instance);
-    // What was applied may have been applied by another instance. With a key that Omni refuses it
-    // is no reason to stand before those whose keys are good.
-    if (!state.vouched.at(target).applied.empty() || mutated("claim-without-proof"))
+    // With a key that Omni refuses, what was applied is no reason to stand before those whose keys
+    // are good.
+    const Vouch& vouched = vouched_for(object, state, target);
+    if (!vouched.applied.empty() || mutated("claim-without-proof"))
         return view && view->key_is_refused() ? Proof::unreadable : Proof::proved;
     // What was sent, and not answered well, was sent by a holder.
-    const bool sent = !state.vouched.at(target).sent.empty();
+    const bool sent = !vouched.sent.empty();
     if (!view || view->uid != instance->meta.uid || view->generation != instance->meta.generation)
         return sent ? Proof::proved : Proof::pending;
     const Directory& directory = *view->directory;
@@ -129,7 +144,7 @@ Claim Claims::pending_claim(const api::OmniConnection& object, const ConnectionS
                 .pending_until =
                     state.unproved_since.value_or(services_.runtime.now()) + longest_doubt};
     if (!target.connection_id.empty())
-        for (const omni::Field field : state.vouched.at(target).sent)
+        for (const omni::Field field : vouched_for(object, state, target).sent)
             if (claim.fields.contains(field))
                 claim.sent.insert(field);
     return claim;

@@ -46,6 +46,9 @@ class Claims {
     [[nodiscard]] std::optional<Claim> claim_of(const api::OmniConnection& object,
                                                 const ConnectionState& state,
                                                 const Target& target) const;
+    [[nodiscard]] const Vouch& vouched_for(const api::OmniConnection& object,
+                                           const ConnectionState& state,
+                                           const Target& target) const;
     [[nodiscard]] Claim pending_claim(const api::OmniConnection& object,
                                       const ConnectionState& state, const Target& target) const;
     [[nodiscard]] std::optional<Proof> proof_of(const api::OmniConnection& object,

@@ -134,6 +134,8 @@ std::shared_ptr<ConnectionState> ConnectionReconciler::restore(const api::OmniCo
     state->status = StatusWriter::adopt(object, state->schedule, state->announced);
     state->restored = fingerprint_of(object.status);
     state->vouched.written(object.status);
+    if (object.status.observed_generation == object.meta.generation)
+        state->vouched_through = object.instance;
     state->target = object.status.applied.target;
     restore_pin(*state, object);
     // Others may have sent since it was last seen: its namespace could not be read for a while.

@@ -55,6 +55,8 @@ struct ConnectionState {
     api::OmniConnection::Status status;
     StatusSchedule schedule; // how much of it is written
     Vouched vouched;         // what the API server may say is applied
+    // The OmniInstance that it was sent through: for another it proves nothing. Nullopt: not known.
+    std::optional<ObjectKey> vouched_through;
     Announced announced;
     std::string restored; // fingerprint of the status that this began with
     Outcome outcome;      // of the last reconcile

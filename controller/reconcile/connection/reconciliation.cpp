@@ -254,6 +254,7 @@ asio::awaitable<std::optional<Outcome>> Reconciliation::send(Decision decision) 
         co_return decision.problem;
     }
     state_.retry.attempted = true;
+    state_.vouched_through = push.instance;
     owner_.targets_.enter(push.target);
     const UnderWay under_way(owner_.targets_, push.target, owner_.hooks_.requeue);
     for (const Field field : what.fields)
