@@ -20,13 +20,17 @@ class ListMemory {
         explicit Share(const ListMemory& of) : taken_(of.taken_) {}
 
         Share(Share&& other) noexcept
-            : taken_(other.taken_), bytes_(std::exchange(other.bytes_, std::size_t{0})) {}
+            : taken_(std::move(other.taken_)), bytes_(std::exchange(other.bytes_, std::size_t{0})) {
+        }
 
         Share(const Share&) = delete;
         Share& operator=(const Share&) = delete;
         Share& operator=(Share&&) = delete;
 
-        ~Share() { *taken_ -= bytes_; }
+        ~Share() {
+            if (taken_)
+                *taken_ -= bytes_;
+        }
 
         // False: that is too much, beside what the others take.
         bool resize(std::size_t bytes) {
@@ -36,7 +40,7 @@ class ListMemory {
         }
 
       private:
-        std::shared_ptr<std::size_t> taken_;
+        std::shared_ptr<std::size_t> taken_; // null: moved from
         std::size_t bytes_ = 0;
     };
 

@@ -70,6 +70,7 @@ struct ReaderFixture {
 
     [[nodiscard]] std::vector<std::string> asked() const {
         std::vector<std::string> out;
+        out.reserve(network.requests.size());
         for (const auto& request : network.requests)
             out.push_back(request.substr(0, request.find(" HTTP/")));
         return out;
