@@ -187,29 +187,29 @@ bool says_failure(const json::Value& body) {
     return json::bool_at(body, "success") == false || json::string_at(body, "success") == "false";
 }
 
-// What Omni answers to what it has carried out: an object that says nothing of an error. `success`
-// is not asked for, since not all answers have it.
+// What Omni answers to what it has carried out: an object that says so, or says nothing of an
+// error.
 bool says_success(const json::Value& body) {
     if (!body.IsObject())
         return false;
-    if (const auto* success = json::find(body, "success"))
-        return json::bool_at(body, "success") == true || json::text_of(*success) == "true";
+    if (json::find(body, "success") != nullptr)
+        return json::bool_at(body, "success") == true || json::string_at(body, "success") == "true";
     return std::ranges::none_of(std::array{"error", "errors", "detail"}, [&](const char* name) {
         const auto* member = json::find(body, name);
         return member != nullptr && !member->IsNull();
     });
 }
 
+std::string answered(int status) {
+    return "Omni returned " + std::to_string(status);
+}
+
 // A 2xx by which nobody can tell whether it was stored, or will be.
 Error undecided(int status, const std::string& how) {
     return {.kind = ErrorClass::unavailable,
-            .message = "Omni returned " + std::to_string(status) + how,
+            .message = answered(status) + how,
             .http_status = status,
             .sent = Sent::maybe};
-}
-
-std::string answered(int status) {
-    return "Omni returned " + std::to_string(status);
 }
 
 } // namespace

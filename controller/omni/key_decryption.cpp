@@ -27,9 +27,9 @@ constexpr const char* too_much_memory =
     "is encrypted with scrypt parameters that take more than 32 MiB; encrypt it again with smaller "
     "ones (openssl pkcs8 -topk8 -scrypt)";
 
-// In rounds of HMAC-SHA-256, of which a slow processor does a million a second.
+// In rounds of HMAC-SHA-256, of which a slow processor does a million a second. One unit of
+// scrypt's N * r * p takes about as long as such a round.
 constexpr std::uint64_t costly_from = 250'000;
-// One unit of scrypt's N * r * p is about as long as such a round.
 
 using Pbes1Ptr = std::unique_ptr<PBEPARAM, Freed<PBEPARAM_free>>;
 using Pbes2Ptr = std::unique_ptr<PBE2PARAM, Freed<PBE2PARAM_free>>;

@@ -28,10 +28,6 @@ CircuitBreaker::Change CircuitBreaker::succeeded(const std::string& key) {
     return close();
 }
 
-CircuitBreaker::Change CircuitBreaker::unneeded() {
-    return close();
-}
-
 CircuitBreaker::Change CircuitBreaker::close() {
     const bool was_open = std::exchange(open_, false);
     probing_ = false;

@@ -31,7 +31,7 @@ class CircuitBreaker {
     Change succeeded(const std::string& key);
     // Nobody is held back any more, so that no probe would ever be sent: who comes next is tried at
     // once, and opens it again if it fails as well.
-    Change unneeded();
+    Change close();
 
     [[nodiscard]] bool open() const { return open_; }
 
@@ -74,7 +74,6 @@ class CircuitBreaker {
     };
 
     void forget_before(rt::TimePoint time);
-    Change close();
 
     std::map<std::string, Failing> failing_; // since their last success
     rt::TimePoint next_sweep_{};

@@ -279,7 +279,7 @@ void RequestScheduler::close_unneeded_breaker() {
     if (now < *unneeded_since_ + unneeded_for)
         return;
     unneeded_since_.reset();
-    breaker_.unneeded();
+    breaker_.close();
     breaker_changed_();
 }
 

@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from control_plane import ControlPlane, find_binaries  # noqa: E402
 from installation import install_crds  # noqa: E402
+from kube_bulk import KubeBulk  # noqa: E402
 from tenant import Emulator, Operator, Tenant, launch_to_fail  # noqa: E402
 
 
@@ -58,6 +59,33 @@ def plane(control_plane_bin: Path) -> Iterator[ControlPlane]:
     with ControlPlane(control_plane_bin) as own:
         install_crds(own)
         yield own
+
+
+@pytest.fixture
+def bulk(plane: ControlPlane) -> Iterator[KubeBulk]:
+    sender = KubeBulk(plane)
+    yield sender
+    sender.close()
+
+
+@pytest.fixture
+def crowd(emulator_bin: Path, tmp_path: Path) -> Iterator[Emulator]:
+    """The Omni of a tenant who has many objects, large ones, or trouble."""
+    process = Emulator(emulator_bin, tmp_path / "crowd")
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def crowd_operator(
+    plane: ControlPlane, operator_bin: Path, emulator: Emulator, crowd: Emulator, tmp_path: Path
+) -> Iterator[Operator]:
+    """May send to the crowd's Omni and to everybody's."""
+    hosts = f"{emulator.host},{crowd.host}"
+    process = Operator(operator_bin, plane, tmp_path / "log", "--allowed-hosts", hosts)
+    process.start()
+    yield process
+    process.close()
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 import pytest
 
@@ -27,39 +26,14 @@ SECONDS_BETWEEN = 0.25
 
 
 @pytest.fixture
-def operator(
-    plane: ControlPlane, operator_bin: Path, emulator: Emulator, crowd: Emulator, tmp_path: Path
-) -> Iterator[Operator]:
-    hosts = f"{emulator.host},{crowd.host}"
-    process = Operator(operator_bin, plane, tmp_path / "log", "--allowed-hosts", hosts)
-    process.start()
-    yield process
-    process.close()
+def calm(plane: ControlPlane, emulator: Emulator, crowd_operator: Operator) -> Tenant:
+    return Tenant(plane, emulator, crowd_operator)
 
 
 @pytest.fixture
-def crowd(emulator_bin: Path, tmp_path: Path) -> Iterator[Emulator]:
-    """The Omni of the tenant with the trouble."""
-    process = Emulator(emulator_bin, tmp_path / "crowd")
-    yield process
-    process.close()
+def busy(plane: ControlPlane, crowd: Emulator, crowd_operator: Operator) -> Tenant:
+    return Tenant(plane, crowd, crowd_operator)
 
-
-@pytest.fixture
-def calm(plane: ControlPlane, emulator: Emulator, operator: Operator) -> Tenant:
-    return Tenant(plane, emulator, operator)
-
-
-@pytest.fixture
-def busy(plane: ControlPlane, crowd: Emulator, operator: Operator) -> Tenant:
-    return Tenant(plane, crowd, operator)
-
-
-@pytest.fixture
-def bulk(plane: ControlPlane) -> Iterator[KubeBulk]:
-    sender = KubeBulk(plane)
-    yield sender
-    sender.close()
 
 
 class Repeatedly:
@@ -180,6 +154,22 @@ def test_many_objects_that_name_one_large_secret(
     check_harm(figures, f"{SHARING} objects that name one Secret of 1 MB", calm, disturb, read)
 
 
+def check_while(
+    repeatedly: Callable[[int], Any], trouble: str, objects: int, calm: Tenant, busy: Tenant,
+    bulk: KubeBulk, figures: Figures,
+) -> None:  # fmt: skip
+    """With so many objects of the busy tenant that follow its Secret `db`."""
+    with Repeatedly(repeatedly) as changes:
+
+        def disturb() -> Tenant:
+            busy.secret("db", password="restless")
+            bulk.send(connections(busy, objects, "postgres", lambda _: password_of("db")))
+            changes.start()
+            return busy
+
+        check_harm(figures, trouble, calm, disturb, lambda: changes.times > 8)
+
+
 def test_annotations_that_change_all_the_time(
     calm: Tenant, busy: Tenant, bulk: KubeBulk, figures: Figures
 ) -> None:
@@ -190,18 +180,8 @@ def test_annotations_that_change_all_the_time(
         body = {"metadata": {"annotations": notes}}
         bulk.send(("PATCH", f"{path}/busy-{index}", body) for index in range(RESTLESS))
 
-    with Repeatedly(change) as changes:
-
-        def disturb() -> Tenant:
-            busy.secret("db", password="restless")
-            bulk.send(connections(busy, RESTLESS, "postgres", lambda _: password_of("db")))
-            changes.start()
-            return busy
-
-        check_harm(
-            figures, f"{RESTLESS} objects whose two annotations change 4 times a second", calm,
-            disturb, lambda: changes.times > 8,
-        )  # fmt: skip
+    trouble = f"{RESTLESS} objects whose two annotations change 4 times a second"
+    check_while(change, trouble, RESTLESS, calm, busy, bulk, figures)
 
 
 def test_a_secret_that_two_tools_rewrite(
@@ -213,15 +193,5 @@ def test_a_secret_that_two_tools_rewrite(
         value = {"password": f"of-tool-{number % 2}"}
         bulk.send([("PATCH", f"{path}/db", {"stringData": value})])
 
-    with Repeatedly(rewrite) as rewrites:
-
-        def disturb() -> Tenant:
-            busy.secret("db", password="first")
-            bulk.send(connections(busy, FAILING, "postgres", lambda _: password_of("db")))
-            rewrites.start()
-            return busy
-
-        check_harm(
-            figures, f"a Secret of {FAILING} objects that is rewritten 4 times a second", calm,
-            disturb, lambda: rewrites.times > 8,
-        )  # fmt: skip
+    trouble = f"a Secret of {FAILING} objects that is rewritten 4 times a second"
+    check_while(rewrite, trouble, FAILING, calm, busy, bulk, figures)

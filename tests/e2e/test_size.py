@@ -37,32 +37,6 @@ def plane(request: pytest.FixtureRequest, control_plane_bin: Path) -> Iterator[C
         yield own
 
 
-@pytest.fixture
-def bulk(plane: ControlPlane) -> Iterator[KubeBulk]:
-    sender = KubeBulk(plane)
-    yield sender
-    sender.close()
-
-
-@pytest.fixture
-def crowded(emulator_bin: Path, tmp_path: Path) -> Iterator[Emulator]:
-    """The Omni that the large settings are sent to."""
-    process = Emulator(emulator_bin, tmp_path / "crowded")
-    yield process
-    process.close()
-
-
-@pytest.fixture
-def large_operator(
-    plane: ControlPlane, operator_bin: Path, emulator: Emulator, crowded: Emulator, tmp_path: Path
-) -> Iterator[Operator]:
-    hosts = f"{emulator.host},{crowded.host}"
-    process = Operator(operator_bin, plane, tmp_path / "log", "--allowed-hosts", hosts)
-    process.start()
-    yield process
-    process.close()
-
-
 def at_once(operator: Operator) -> int:
     """Rotations that were in Omni a second after the operator saw them; all have to be."""
     found = {
@@ -95,13 +69,13 @@ def test_the_largest_objects_fit_into_the_memory(
     plane: ControlPlane,
     bulk: KubeBulk,
     emulator: Emulator,
-    crowded: Emulator,
-    large_operator: Operator,
+    crowd: Emulator,
+    crowd_operator: Operator,
     figures: Callable[[str, str], None],
     request: pytest.FixtureRequest,
 ) -> None:
-    large = Tenant(plane, crowded, large_operator)
-    calm = Tenant(plane, emulator, large_operator)
+    large = Tenant(plane, crowd, crowd_operator)
+    calm = Tenant(plane, emulator, crowd_operator)
     warehouse = calm.in_step("warehouse", "calm-password-0")
     took: list[float] = []  # by rotations of another tenant
 
@@ -111,7 +85,7 @@ def test_the_largest_objects_fit_into_the_memory(
         calm.wait_patches(warehouse, len(took) + 2)
         took.append(time.monotonic() - written)
 
-    ids = [crowded.new_connection() for _ in range(LARGE + ANNOTATED)]
+    ids = [crowd.new_connection() for _ in range(LARGE + ANNOTATED)]
     path = CONNECTIONS_PATH.format(large.ns)
     bulk.send(
         ("POST", path, connection(f"large-{i}", connectionID=ids[i],
@@ -129,18 +103,18 @@ def test_the_largest_objects_fit_into_the_memory(
          {"metadata": {"name": f"s-{i}", "annotations": {"note": note}}}) for i in range(SECRETS)
     )
     rotate()
-    synced = lambda: SYNCED in large_operator.scrape()  # noqa: E731
+    synced = lambda: SYNCED in crowd_operator.scrape()  # noqa: E731
     wait_until(synced, SETTLE_SECONDS, "all are Synced", every_seconds=0.5)
     rotate()
-    first = large_operator.memory_mib()
-    assert at_once(large_operator) == 3  # whatever kube-apiserver takes, which has most to do
+    first = crowd_operator.memory_mib()
+    assert at_once(crowd_operator) == 3  # whatever kube-apiserver takes, which has most to do
 
-    large_operator.restart()
+    crowd_operator.restart()
     rotate()
     wait_until(synced, SETTLE_SECONDS, "all are Synced after a restart", every_seconds=0.5)
     rotate()
-    again = large_operator.memory_mib()
-    pushes = sum(1 for r in crowded.requests() if r["method"] == "PATCH")
+    again = crowd_operator.memory_mib()
+    pushes = sum(1 for r in crowd.requests() if r["method"] == "PATCH")
 
     figures(
         f"size, {request.node.callspec.id}",
@@ -155,19 +129,19 @@ def test_the_largest_objects_fit_into_the_memory(
 
 @pytest.mark.parametrize("plane", ["streams"], indirect=True)
 def test_omni_lists_more_than_is_kept(
-    large_operator: Operator,
+    crowd_operator: Operator,
     plane: ControlPlane,
-    crowded: Emulator,
+    crowd: Emulator,
     figures: Callable[[str, str], None],
 ) -> None:
     for index in range(OTHERS):
-        crowded.new_connection(environmentUserAttribute=largest_setting(index))
-    tenant = Tenant(plane, crowded, large_operator)
+        crowd.new_connection(environmentUserAttribute=largest_setting(index))
+    tenant = Tenant(plane, crowd, crowd_operator)
     warehouse = tenant.in_step("warehouse", "password-0")  # the list says what it is
-    large_operator.restart()
+    crowd_operator.restart()
     tenant.secret("db", password="password-1")
     tenant.wait_patches(warehouse, 2)
     assert tenant.conditions("omni", "omniinstance")["Ready"]["reason"] == "Synced"
-    most = large_operator.memory_mib()[1]
+    most = crowd_operator.memory_mib()[1]
     figures("size, Omni's list", f"{OTHERS} connections with settings of 400 KB: {most:.0f} MiB")
     assert most < memory_limit_mib() / 4

@@ -66,6 +66,11 @@ struct InstanceView {
     std::optional<rt::TimePoint> refused_at; // the key itself was, the last time
 
     [[nodiscard]] bool key_is_refused() const { return refused_at > accepted_at; }
+
+    // Whether it is of this object, and of its present spec.
+    [[nodiscard]] bool is_of(const api::OmniInstance& instance) const {
+        return uid == instance.meta.uid && generation == instance.meta.generation;
+    }
 };
 
 class InstanceReconciler {

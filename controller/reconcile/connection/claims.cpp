@@ -65,8 +65,7 @@ const Vouch& Claims::vouched_for(const api::OmniConnection& object, const Connec
         return state.vouched.at(target);
     const auto instance = caches_.instances.get(object.instance);
     const auto view = instances_.view(object.instance);
-    const bool known = instance && view && view->uid == instance->meta.uid &&
-                       view->generation == instance->meta.generation;
+    const bool known = instance && view && view->is_of(*instance);
     return state.vouched_through || known ? none : state.vouched.at(target);
 }
 
@@ -84,7 +83,7 @@ std::optional<Proof> Claims::proof_of(const api::OmniConnection& object,
         return view && view->key_is_refused() ? Proof::unreadable : Proof::proved;
     // What was sent, and not answered well, was sent by a holder.
     const bool sent = !vouched.sent.empty();
-    if (!view || view->uid != instance->meta.uid || view->generation != instance->meta.generation)
+    if (!view || !view->is_of(*instance))
         return sent ? Proof::proved : Proof::pending;
     const Directory& directory = *view->directory;
     const bool key_is_good = view->accepted_at && !view->key_is_refused();

@@ -249,8 +249,7 @@ Observation ConnectionReconciler::observe(std::shared_ptr<const api::OmniConnect
     if (seen.instance) {
         seen.allowed = allowance(caches_, *seen.instance, object->meta.key.ns);
         auto view = instances_.view(instance);
-        if (view && view->uid == seen.instance->meta.uid &&
-            view->generation == seen.instance->meta.generation)
+        if (view && view->is_of(*seen.instance))
             seen.view = std::move(view);
     }
     if (seen.view && seen.view->client)

@@ -3,6 +3,7 @@
 #include "kube/events.hpp"
 #include "rt/task_group.hpp"
 #include "support/scripted_network.hpp"
+#include "unit/kube/plain_client.hpp"
 
 #include <doctest/doctest.h>
 
@@ -15,12 +16,7 @@ namespace {
 
 struct AnsweringServer {
     ScriptedNetwork network;
-    std::unique_ptr<Client> client = *Client::make(
-        network, ClientConfig{.server = {.scheme = net::Scheme::http, .host = "kube", .port = 80}},
-        [](const std::string&) -> Result<SecretBytes> {
-            return make_error(ErrorClass::not_found, "no file");
-        },
-        [](std::string_view, int, rt::Duration) {});
+    std::unique_ptr<Client> client = plain_client(network);
     EventRecorder events{network, *client, "controller", "instance"};
     rt::TaskGroup tasks{network};
     std::string lines;

@@ -1,6 +1,7 @@
 // A standby's requests, one by one: what it reads, watches and writes until the Lease is its own.
 #include "kube/lease.hpp"
 #include "support/scripted_network.hpp"
+#include "unit/kube/plain_client.hpp"
 
 #include <doctest/doctest.h>
 
@@ -57,21 +58,7 @@ std::string summary(const std::string& request) {
 
 struct StandbyFixture {
     ScriptedNetwork network;
-    std::unique_ptr<kube::Client> client = make_client();
-
-    std::unique_ptr<kube::Client> make_client() {
-        ClientConfig config;
-        config.server = {
-            .scheme = net::Scheme::http, .host = "kube", .port = 80, .path_prefix = ""};
-        auto made = kube::Client::make(
-            network, std::move(config),
-            [](const std::string&) -> Result<SecretBytes> {
-                return make_error(ErrorClass::not_found, "No such file or directory");
-            },
-            [](std::string_view, int, rt::Duration) {});
-        REQUIRE(made.has_value());
-        return std::move(*made);
-    }
+    std::unique_ptr<kube::Client> client = plain_client(network);
 
     static asio::awaitable<Result<Takeover>> acquire(LeaderElector& elector) {
         co_return co_await elector.acquire();

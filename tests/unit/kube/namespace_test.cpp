@@ -1,5 +1,6 @@
 #include "kube/namespace.hpp"
 #include "support/scripted_network.hpp"
+#include "unit/kube/plain_client.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,17 +12,7 @@ namespace {
 
 struct NamespaceFixture {
     ScriptedNetwork network;
-    std::unique_ptr<kube::Client> client;
-
-    NamespaceFixture() {
-        ClientConfig config;
-        config.server = {
-            .scheme = net::Scheme::http, .host = "kube", .port = 80, .path_prefix = ""};
-        auto made = kube::Client::make(network, std::move(config), {},
-                                       [](std::string_view, int, rt::Duration) {});
-        REQUIRE(made.has_value());
-        client = std::move(*made);
-    }
+    std::unique_ptr<kube::Client> client = plain_client(network);
 
     static asio::awaitable<Result<NamespaceState>> state(kube::Client& client, std::string name) {
         co_return co_await look_up_namespace(client, std::move(name));

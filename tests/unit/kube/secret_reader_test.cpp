@@ -1,6 +1,7 @@
 // Of one Secret there is one read at a time, and whoever comes meanwhile shares the next.
 #include "kube/secret_reader.hpp"
 #include "support/scripted_network.hpp"
+#include "unit/kube/plain_client.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,26 +14,12 @@ namespace {
 
 struct ReaderFixture {
     ScriptedNetwork network;
-    std::unique_ptr<kube::Client> client;
+    std::unique_ptr<kube::Client> client = plain_client(network);
     rt::TaskGroup tasks{network};
-    std::unique_ptr<SecretReader> reader;
+    SecretReader reader{network, *client, tasks};
     std::vector<std::string> got; // "name=value" of each read that has ended, or its error
 
-    ReaderFixture() {
-        ClientConfig config;
-        config.server = {
-            .scheme = net::Scheme::http, .host = "kube", .port = 80, .path_prefix = ""};
-        auto made = kube::Client::make(
-            network, std::move(config),
-            [](const std::string&) -> Result<SecretBytes> {
-                return make_error(ErrorClass::not_found, "none");
-            },
-            [](std::string_view, int, rt::Duration) {});
-        REQUIRE(made.has_value());
-        client = std::move(*made);
-        reader = std::make_unique<SecretReader>(network, *client, tasks);
-    }
-
+    ReaderFixture() = default;
     ReaderFixture(const ReaderFixture&) = delete;
     ReaderFixture& operator=(const ReaderFixture&) = delete;
 
@@ -56,7 +43,7 @@ struct ReaderFixture {
     void reads(const std::string& wanted, const std::string& not_older_than = "") {
         constexpr auto one = [](ReaderFixture& self, std::string name,
                                 std::string version) -> asio::awaitable<void> {
-            auto read = co_await self.reader->read({.ns = "x", .name = "db"}, {name}, version);
+            auto read = co_await self.reader.read({.ns = "x", .name = "db"}, {name}, version);
             if (!read) {
                 self.got.push_back(read.error().message);
                 co_return;

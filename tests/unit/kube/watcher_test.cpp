@@ -3,6 +3,7 @@
 #include "kube/watcher.hpp"
 #include "rt/deadline.hpp"
 #include "support/scripted_network.hpp"
+#include "unit/kube/plain_client.hpp"
 
 #include <doctest/doctest.h>
 
@@ -69,15 +70,9 @@ TEST_CASE("a page that is too large is asked for again with fewer objects") {
     network.connections.push_back( // the watch
         answers_once({.pieces = {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"}}));
 
-    ClientConfig config;
-    config.server = {.scheme = net::Scheme::http, .host = "kube", .port = 80, .path_prefix = ""};
-    auto client = Client::make(
-        network, std::move(config),
-        [](const std::string&) -> Result<SecretBytes> { return SecretBytes(); },
-        [](std::string_view, int, rt::Duration) {});
-    REQUIRE(client.has_value());
+    const auto client = plain_client(network);
     Names names;
-    Watcher watcher(network, **client,
+    Watcher watcher(network, *client,
                     {.resource = resources::secrets, .ns = "a", .field_selector = ""}, names,
                     [] {});
     network.run(rt::with_deadline(network, std::chrono::seconds(1), run(watcher)));
